@@ -1,5 +1,5 @@
-"""What the engine costs: run by hand, `python -m benchmarks.overhead`, never by the tests for a verdict on time.
+"""Measure what the engine costs. Run these by hand, such as `python -m benchmarks.overhead`; tests judge no times.
 
-A time depends on the machine: tests hold that these programs run, people read what
-they print. How to run each, and what each measures, is in README.md beside this file.
+A time depends on the machine: tests check only that these programs run. README.md beside this file says how to run
+each, and what each measures.
 """

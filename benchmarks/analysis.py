@@ -1,6 +1,6 @@
-"""Seconds and memory of reading, analysing and reporting a sweep from SQLite, against MLflow's client for the reading.
+"""Measure time and memory of reading, analysing and reporting a sweep; compare reading with MLflow's client.
 
-Nothing is trained here: this is what `analyze` and `report` cost.
+This is what `analyze` and `report` cost.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Reading, analysing and reporting one finished sweep, each timed: run by `benchmarks.analysis` in a fresh process.
+"""Time reading, analysing and reporting one finished sweep; `benchmarks.analysis` runs it in a fresh process.
 
-Peak memory is that of a process, and must not hold what made the sweep.
+Peak memory is that of a process, so the sweep is made in another one.
 """
 
 from __future__ import annotations

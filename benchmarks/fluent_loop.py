@@ -1,7 +1,7 @@
-"""The trivial objective as most people write it: Optuna on SQLite, nested MLflow runs by the fluent API.
+"""Run the trivial objective as most people write it: Optuna on SQLite, nested MLflow runs by the fluent API.
 
-Apart, and a program of its own (`python -m benchmarks.fluent_loop`), because both libraries keep global state. It
-prints the seconds, wall and CPU, that each trial took as one line of JSON.
+It runs as a separate program (`python -m benchmarks.fluent_loop`), because both libraries keep global state. It prints
+the wall and CPU seconds of each trial as one line of JSON.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""A part of the sweep `comprehensive` of the Global Workspace study, against one process per run.
+"""Compare a part of the sweep `comprehensive` of the Global Workspace study with one process for each run.
 
-Here a run ends with probes and decompositions, and the study's data are made first.
+A run ends with probes and decompositions. The study's data are made first.
 """
 
 from __future__ import annotations

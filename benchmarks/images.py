@@ -1,8 +1,8 @@
-"""Throughput of the image studies: the study's own training against a plain loop of the same model, and of reading.
+"""Measure the throughput of the image studies, compared with a plain loop of the same model, and of reading data.
 
-Apart from `trainings`, which times whole sweeps: here one process trains, and what counts is what the study adds to
-PyTorch: its measurements' bookkeeping, seeding of every batch, copies of the best weights. CPU time decides, since it
-does not see what else the machine does; the two alternate, and the median of the rounds counts.
+One process trains. The difference is what the study adds to PyTorch: bookkeeping of measurements, seeding of every
+batch, copies of the best weights. CPU time is compared, because other work on the machine does not change it. The two
+alternate, and the median of the rounds counts.
 """
 
 from __future__ import annotations

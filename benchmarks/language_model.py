@@ -1,7 +1,6 @@
-"""The language-model study as one tracked run, against a plain loop that trains the same model and notes nothing.
+"""Compare one tracked run of the language-model study with a plain loop that trains the same model and logs nothing.
 
-Here one long run is measured, not many short ones: what its samples of text, its MLflow
-run and its exports cost beside training.
+It measures what samples of text, the MLflow run and exports of one long run cost beside training.
 """
 
 from __future__ import annotations

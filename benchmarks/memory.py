@@ -1,7 +1,4 @@
-"""Whether the memory of a worker and of the coordinator grows with the replicates that have gone through them.
-
-Memory wants one long sweep and nothing beside it.
-"""
+"""Measure whether the memory of a worker and of the coordinator grows with the number of replicates."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Milliseconds of bookkeeping per replicate: `mlflow run`, the fluent way, and this engine, in one run.
+"""Measure the milliseconds of bookkeeping per replicate: `mlflow run`, MLflow's fluent API, and this engine.
 
-Here the training costs nothing, so that all that is measured is overhead.
+The training costs nothing, so all that is measured is overhead.
 """
 
 from __future__ import annotations

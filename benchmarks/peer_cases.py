@@ -1,4 +1,4 @@
-"""Three searches of a peer, each in a folder of its own: undisturbed and timed, killed and resumed, four workers."""
+"""Run three searches of a peer, each in its own folder: undisturbed and timed, killed and resumed, four workers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one would write by hand for the image studies: plain loops of the same models, with nothing kept or logged."""
+"""Train the models of the image studies by plain loops, with nothing kept or logged."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Trainings one after another in one process, as a loop in a notebook: measured, nothing logged.
+"""Run trainings one after another in one process, as a loop in a notebook; nothing is logged.
 
-Apart, and a program of its own (`python -m benchmarks.plain_loop`), because JAX must start in a fresh process for
-its start-up to count. It prints when each training ended as one line of JSON.
+It is a separate program (`python -m benchmarks.plain_loop`), because JAX must start in a fresh process for its start-up
+to count. It prints when each training ended as one line of JSON.
 """
 
 from __future__ import annotations

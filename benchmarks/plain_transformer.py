@@ -1,4 +1,4 @@
-"""The transformer of `language_model` trained as one writes it down at once: batches, AdamW, cosine, nothing kept."""
+"""Train the transformer of `language_model` by a plain loop: batches, AdamW, cosine, nothing kept."""
 
 from __future__ import annotations
 

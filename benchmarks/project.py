@@ -1,7 +1,6 @@
-"""A throw-away MLflow project: a folder with an MLproject, a package `projects`, and two databases of its own.
+"""Make a temporary MLflow project: a folder with an MLproject, a package `projects`, and its own two databases.
 
-Every benchmark runs the engine as a user does, in a project, and none may leave anything behind in
-the repository's own databases.
+Every benchmark runs the engine as a user does, in a project, and leaves nothing in the repository's own databases.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""What every benchmark prints, a table of figure, target and verdict, and the JSON that it writes on request.
-
-Figures of two machines are compared: they must have one form.
-"""
+"""Print the table of a benchmark (figure, target, verdict), and write its JSON on request."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
-"""Run one sweep as a user does, `rothamsted sweep`, and watch it from outside: claims, CPU time, memory.
+"""Run one sweep as a user does, `rothamsted sweep`, and measure it from outside: claims, CPU time, memory.
 
-Three of them read the same run. Nothing is added to the engine: the times are
-those in its two databases, CPU time and memory are the operating system's.
+Nothing is added to the engine: times are those in its two databases, CPU time and memory are the operating system's.
 """
 
 from __future__ import annotations

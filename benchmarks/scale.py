@@ -1,7 +1,7 @@
-"""Whether a sweep stays the same when it is large: 10,000 replicates of the trivial objective, and 3,000 trials of TPE.
+"""Measure how large sweeps scale: 10,000 replicates of the trivial objective, and 3,000 trials of TPE.
 
-Each of its two sweeps takes minutes: what is measured is one run of each,
-from the first replicate to the command given again on the finished sweep.
+Each sweep takes minutes. One run of each is measured, from the first replicate to the command given again on the
+finished sweep.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Two stages of `benchmarks.scale`, each in a fresh process: deciding what is left of a sweep, and Optuna's TPE alone.
+"""Time two stages of `benchmarks.scale` in fresh processes: deciding what is left of a sweep, and Optuna's TPE alone.
 
 python -m benchmarks.scale_stages decide SWEEP.yaml
 python -m benchmarks.scale_stages ask OPTUNA.db TRIALS ASKED

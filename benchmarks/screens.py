@@ -1,7 +1,4 @@
-"""What a sweep costs the screens: database bytes a replicate, and processor time of the queries of MLflow's UI.
-
-Apart from `overhead`, which asks what it costs to write: here the finished databases are looked at.
-"""
+"""Measure what a sweep costs MLflow's UI: database bytes per replicate, and processor time of the UI's queries."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
-"""Real trainings: one sweep with two workers, against a plain loop and against a process per training.
+"""Compare real trainings: one sweep with two workers, a plain loop, and a process for each training.
 
-Here compiling once and sharing out the cores is what is measured, beside the cost of
-writing everything down.
+It measures what compiling once and dividing the cores gains, and what logging costs.
 """
 
 from __future__ import annotations

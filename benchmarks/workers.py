@@ -1,4 +1,4 @@
-"""How many replicates one to eight workers finish on a shared PostgreSQL server: each replicate waits, so cores do not.
+"""Measure how many replicates one to eight workers finish on one PostgreSQL server, if each replicate only waits.
 
 Search and record are two databases of one server, which is started here and removed at the end.
 """

@@ -1,1 +1,1 @@
-"""The studies: one package each, found through MLproject, never installed."""
+"""Contain the studies: one package each, found through MLproject, never installed."""

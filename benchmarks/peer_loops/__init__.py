@@ -1,4 +1,4 @@
-"""The one training that all peers run, and the grid that all of them search; each peer's own loop lies beside.
+"""Define the training that all peers run, and the grid that all of them search. Each peer's loop is beside this file.
 
 The loops run in the environments of `benchmarks.peers`, so this imports nothing but the standard library.
 """

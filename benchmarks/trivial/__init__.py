@@ -1,7 +1,6 @@
-"""The trivial objective that every way of running it shares: 5 parameters, 2 curves of 10 points, 1 final number.
+"""Define the trivial objective of all benchmarks: 5 parameters, 2 curves of 10 points, 1 final number.
 
-Apart from the ways that run it, so that they cannot differ in what they compute. It is copied into a project of
-its own as the study `projects.trivial`, so it imports nothing of this repository.
+It is copied into a temporary project as the study `projects.trivial`, so it imports nothing of this repository.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The trivial objective as a study of this engine: `python -m projects.trivial` in the benchmark's project."""
+"""Run the trivial objective as a study of this engine: `python -m projects.trivial` in the benchmark's project."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One replicate as a process of its own, as `mlflow run` starts it: reads --key value, logs by the fluent API."""
+"""Run one replicate as a separate process, as `mlflow run` starts it, and log by the fluent API."""
 
 from __future__ import annotations
 

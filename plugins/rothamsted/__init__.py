@@ -1,6 +1,6 @@
 """Replicated, statistically sound hyper-parameter studies on MLflow Projects, searched by Optuna.
 
-The Python interface is the names of `__all__`; each is imported at its first use, so that `import rothamsted` is quick.
+The Python interface is the names in `__all__`. Each is imported at its first use, so that `import rothamsted` is quick.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""`python -m rothamsted`: the console script, for environments whose scripts are not on the PATH.
+"""Run the console script by `python -m rothamsted`, if scripts are not on the PATH.
 
-With `--more-on-stdin` as its first word more words come on standard input, as a JSON list: a list of processes does not
-show them.
+With `--more-on-stdin` as first word, more words come on standard input as a JSON list, so that a list of processes does
+not show them.
 """
 
 import json

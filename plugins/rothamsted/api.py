@@ -1,6 +1,6 @@
-"""What a sweep is: open it, run each phase, gather what came of it, publish it, promote the best.
+"""Run a sweep: open it, run each phase, gather the results, publish them, promote the best.
 
-The console script, MLflow's backend, stages and the contest of a promotion all call this.
+The console script, MLflow's backend, stages and the contest of a promotion call it.
 """
 
 from __future__ import annotations

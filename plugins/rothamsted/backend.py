@@ -1,7 +1,7 @@
-"""`mlflow run FOLDER -e NAME -b rothamsted -c '{"sweep": FILE}'`: MLflow's plug-in that sweeps any project.
+"""Sweep any project by `mlflow run FOLDER -e NAME -b rothamsted -c '{"sweep": FILE}'`, as MLflow's plug-in.
 
-Apart from the command line, which it starts: MLflow asks for a run at once, and for a process that it can wait for.
-The sweep file's `project` and `entry_point` are those of the call; any of its keys may stand in the configuration.
+It starts the command line in a process, because MLflow asks for a run at once, and for a process to wait for. The sweep
+file's `project` and `entry_point` are those of the call. The configuration may have any of its keys.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""How much is read of what people write: each cap is far above what sweeps have, and is checked before anything grows.
+"""Set caps on what is read from users: each is far above what sweeps need, and is checked before anything grows.
 
-Reading takes about 50 microseconds of processor time a YAML node (a key, a value, a list), and 0.3 milliseconds a
-value of Hydra's grammar. With these caps a file is refused, or read whole, within a second.
+Reading takes about 50 microseconds of processor time for a YAML node (a key, a value, a list), and 0.3 milliseconds for
+a value of Hydra's grammar. With these caps a file is refused or read within a second.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Every sampler, pruner, executor, interval, correction, comparison, promotion rule and plot: a row for each.
+"""List every sampler, pruner, executor, interval, correction, comparison, promotion rule and plot, a row for each.
 
-A row is plain data: facts, and in `make` the function, as "module:name" of what is imported when it is needed. So a
-sweep file is refused without touching Optuna. What each function gets and returns stands in `rows`; CONTRIBUTING.md
-has a recipe for each kind. Other packages add rows by entry points, see `registries`.
+A row is plain data: facts, and in `make` the function as "module:name", which is imported when it is needed. So a sweep
+file can be refused without importing Optuna. `rows` says what each function gets and returns; CONTRIBUTING.md has an
+example of each kind. Other packages add rows by entry points, see `registries`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The errors a user can cause. Each message names the place, the rule, the value and the way out, in one line."""
+"""Define the errors that a user can cause. Each message is one line: the place, the rule, the value and the way out."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from rothamsted.masking import masked
 class UserError(Exception):
     """Says what a user did wrong and how to correct it, in one line.
 
-    A command prints the line, without a traceback, and ends with exit status 2. The line holds no password or token,
-    whatever it was made of.
+    A command prints the line, without a traceback, and ends with exit status 2. The line never holds a password or
+    token.
 
     Example:
         >>> str(UserError("sweeps/a.yaml:3: trials: must be 1 or more, not 0"))
@@ -24,31 +24,31 @@ class UserError(Exception):
 
 
 class SpecError(UserError):
-    """A sweep file, search space or override that does not hold together."""
+    """Says that a sweep file, search space or override contradicts itself or cannot be read."""
 
 
 class StudyError(UserError):
-    """A study that cannot be found or that breaks the study contract."""
+    """Says that a study cannot be found, or breaks the study contract."""
 
 
 class DataError(UserError):
-    """A data file that is missing, damaged or of the wrong kind."""
+    """Says that a data file is missing, damaged or of the wrong kind."""
 
 
 class StoreError(UserError):
-    """A tracking server or search storage that cannot be reached, read or written."""
+    """Says that a tracking server or search storage cannot be reached, read or written."""
 
 
 class PromotionError(UserError):
-    """A promotion or rollback that cannot be decided or made; nothing is recorded, no alias moves."""
+    """Says that a promotion or rollback cannot be decided or made. Nothing is recorded, and no alias moves."""
 
 
 class ResumeError(UserError):
-    """A sweep that cannot go on under this name as it is asked to."""
+    """Says that a sweep of this name cannot go on in the way that was asked for."""
 
 
 def raised(error: BaseException) -> str:
-    """What was raised, in one line, without secrets.
+    """Give an exception as one line without secrets.
 
     Example:
         >>> raised(ValueError("no such file"))
@@ -59,13 +59,13 @@ def raised(error: BaseException) -> str:
 
 
 def as_line(text: str, most: int | None = MOST_OF_MESSAGE) -> str:
-    """A text in one line: what cannot be printed is written out, the middle left out where it is too long.
+    """Give a text as one line: unprintable characters are escaped, and the middle of a long text is left out.
 
-    A message has its place at the beginning and the way out at the end.
+    The middle goes because a message has its place at the beginning and the way out at the end.
 
     Args:
-        text: of one line or several.
-        most: characters; None: of any length.
+        text: one line or several.
+        most: number of characters; None: no limit.
     """
     if not text.isprintable():
         text = escaped(" ".join(text.split()), kept="")

@@ -1,4 +1,4 @@
-"""Characters that nobody sees, or that steer what shows them, written out as Python writes them: the one rule."""
+"""Escape invisible and control characters as Python writes them."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
-"""Arithmetic on metrics, written as text: composite scores and constraints.
+"""Read and compute arithmetic on metrics, written as text: composite scores and constraints.
 
-Apart from the sweep file, which holds the text, and from the search, which needs the number: an expression is
-read once into steps of a whitelist (numbers, names, arithmetic, a few functions) and never run as code. All
-arithmetic is on floats, so that no text can make it slow: `9**9**9` is infinite at once.
+An expression is read once into steps of a whitelist (numbers, names, arithmetic, a few functions) and never run as
+code. All arithmetic is on floats, so that no text can make it slow: `9**9**9` is infinite at once.
 """
 
 from __future__ import annotations

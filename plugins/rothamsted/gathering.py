@@ -1,4 +1,4 @@
-"""What came of a sweep, in the process that ran it: gathered, published, shown; and shown again once it is over."""
+"""Gather, publish and show the result of a sweep in the process that ran it, and show it again when it is over."""
 
 from __future__ import annotations
 

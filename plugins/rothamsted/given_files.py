@@ -1,4 +1,4 @@
-"""The one place where the engine opens a file that it is given: regular files only, every fault one line."""
+"""Open files that a user gives: only regular files, and each fault is one line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names of processes that hold something for a while (a trial, a model's lock), and whether such a process still runs.
+"""Name processes that hold something (a trial, a model's lock), and check whether such a process still runs.
 
 A name is host:pid:start. A process id is used again sooner or later; with its start time it is not.
 """

@@ -1,8 +1,8 @@
-"""End a process without taking its libraries down, once all that was asked to be done at the end is done.
+"""End a process without the clean-up of its libraries, after all registered work is done.
 
-Taking MLflow, scikit-learn, JAX or torch down object by object takes half a second of a processor, and nothing is
-gained by it: the system takes the memory of a process as a whole. Only what is written to a file that nobody has
-closed would be lost: with such a file, and where this cannot be asked, Python ends as always.
+The clean-up of MLflow, scikit-learn, JAX or torch takes half a second of processor time and gains nothing: the system
+frees the memory. Only data in files that are still open would be lost. With such a file, or if that cannot be checked,
+Python ends as usual.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Take passwords and tokens out of addresses, and out of any text that holds addresses, before it is written or said.
+"""Remove passwords and tokens from addresses, and from any text with addresses, before it is written or printed.
 
 What is masked: user and password of a web address (`https://TOKEN@host`: a token may be either), the password of any
 other address (`postgresql://user:***@host`), and values such as `?password=` and `&token=`.

@@ -1,7 +1,4 @@
-"""What a study declares of a metric: direction, range, unit, label, and over how many rows a share is taken.
-
-Apart from the study: sweep files, statistics and reports use it, and know no study.
-"""
+"""Define what a study declares of a metric: direction, range, unit, label, and over how many rows a share is taken."""
 
 from __future__ import annotations
 
@@ -25,15 +22,16 @@ class Metric:
     """States what is known of a metric before anything is measured.
 
     Attributes:
-        direction: minimize or maximize; None: neither is better.
-        low: the least value that it can have, itself included; None: there is none.
-        high: the greatest, itself included.
-        unit: such as s; empty for a plain number.
-        label: its name in words.
-        rows: it is a share of so many rows, such as an accuracy on 1,000 images: a whole number of them over `rows`.
+        direction: minimize or maximize; None: not declared.
+        low: the least possible value; None: there is none.
+        high: the greatest possible value; None: there is none.
+        unit: unit of the values, such as s; empty for a plain number.
+        label: name of the metric in words.
+        rows: number of rows of which the metric is a share: 1,000 for an accuracy on 1,000 images. None: it is no such
+            share, or the number is not known.
 
     Raises:
-        StudyError: A direction that is none, a range without any value, or a field of another type.
+        StudyError: the direction is neither, the range has no value, or a field has the wrong type.
 
     Example:
         >>> Metric(direction="maximize", low=0, high=1, rows=1000).direction
@@ -68,21 +66,21 @@ class Metric:
 
     @property
     def is_bounded(self) -> bool:
-        """Whether its values have an end on any side."""
+        """Say whether the range has a low or a high end."""
         return self.low is not None or self.high is not None
 
     @property
     def is_share(self) -> bool:
-        """Whether it goes from 0 to 1, as a share of rows does."""
+        """Say whether the range is 0 to 1, as for a share of rows."""
         return (self.low, self.high) == (0, 1)
 
     def holds(self, value: float) -> bool:
-        """Whether a finite value lies in the range; what is not finite is no value of it."""
+        """Say whether a finite `value` lies in the range."""
         return (self.low is None or value >= self.low) and (self.high is None or value <= self.high)
 
     @property
     def range_words(self) -> str:
-        """The range in words: "0 to 1", "at least 0", "at most 1"; empty without one."""
+        """Give the range in words: "0 to 1", "at least 0", "at most 1"; empty without a range."""
         if self.low is not None and self.high is not None:
             return f"{self.low:g} to {self.high:g}"
         if self.low is not None:
@@ -94,28 +92,28 @@ UNKNOWN = Metric()  # of a metric that nobody has declared
 
 
 def declared(metrics: Mapping[str, Metric], name: str) -> Metric:
-    """Return what is declared of a metric: under its name, else under the first pattern such as `class_accuracy/*`."""
+    """Return the declaration of a metric: under its name, else under the first pattern such as `class_accuracy/*`."""
     if name in metrics:
         return metrics[name]
     return next((one for pattern, one in metrics.items() if "*" in pattern and fnmatchcase(name, pattern)), UNKNOWN)
 
 
 def metrics_to_plain(metrics: Mapping[str, Metric]) -> dict[str, dict[str, Any]]:
-    """The declared metrics as plain values; what is not said is left out."""
+    """Turn declared metrics into plain values; fields with their defaults are left out."""
     unsaid = asdict(UNKNOWN)
     return {name: {k: v for k, v in asdict(one).items() if v != unsaid[k]} for name, one in metrics.items()}
 
 
 def metrics_from_plain(plain: Mapping[str, Mapping[str, Any]]) -> dict[str, Metric]:
-    """The declared metrics from what `metrics_to_plain` made of them."""
+    """Make the declared metrics again from the result of `metrics_to_plain`."""
     return {name: Metric(**one) for name, one in plain.items()}
 
 
 def check_metrics(place: str, metrics: Any) -> None:
-    """Refuse a declaration that is not a mapping of names to metrics.
+    """Check that a declaration is a mapping of names to metrics.
 
     Raises:
-        StudyError: Names the place and the entry.
+        StudyError: it is not; the message names the place and the entry.
     """
     if not isinstance(metrics, Mapping):
         raise StudyError(f"{place}: metrics must be a mapping of names to Metric(...), not {metrics!r}")

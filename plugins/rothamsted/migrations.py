@@ -1,6 +1,6 @@
-"""Which revisions of its tables a program's migrations know, read from their text.
+"""Find the revisions of tables that a program's migrations know, from their text.
 
-alembic, which is made for it, takes a tenth of a second to import, and runs each of the files.
+alembic, which does this too, takes a tenth of a second to import, and runs each of the files.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""MLproject as MLflow defines it: where it is, which entry points it has, which of them are studies.
+"""Read MLproject as MLflow defines it: where it is, its entry points, and which of them are studies.
 
-Apart from everything else: it reads one file of MLflow's and needs neither MLflow nor a study.
+It needs neither MLflow nor a study.
 """
 
 from __future__ import annotations

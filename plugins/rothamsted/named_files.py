@@ -1,4 +1,4 @@
-"""Whether a name that somebody wrote is a file or a folder: what no file can be called is none, and no error."""
+"""Say whether a name is a file or a folder. A name that no file can have is neither, without an error."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """End with the `mlflow run` that started this process.
 
-Ctrl-C reaches both; a SIGTERM to `mlflow run` ends MLflow alone, and the sweep that it started would go on, unseen.
+Ctrl-C reaches both. A SIGTERM to `mlflow run` ends only MLflow, and the sweep that it started would go on unseen.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Where a sweep leaves what it makes: one rule for the search database, checkpoints, reports and logs.
+"""Find where a sweep keeps its files: the search database, checkpoints, reports and logs.
 
-Everything lies at home: in the folder that ROTHAMSTED_HOME names, else beside the tracking store where that is a
-file, else in the folder where the command was given. So `mlflow run URI` leaves nothing in the project's folder,
-which for a git URI is a temporary one. A relative path in `storage` or `execution.checkpoint_dir` starts at home.
+Everything is at home: in the folder that ROTHAMSTED_HOME names, else beside the tracking store if that is a file, else
+in the working directory. So `mlflow run URI` leaves nothing in the project's folder, which for a git URI is a temporary
+one. A relative path in `storage` or `execution.checkpoint_dir` starts at home.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Text that others wrote, made harmless where it is shown: in a terminal, in Markdown, in a spreadsheet.
+"""Make text of others harmless where it is shown: in a terminal, in Markdown, in a spreadsheet.
 
 Names of sweeps, metrics and parameters, questions, errors and the output of programs are such text.
 """

@@ -1,7 +1,7 @@
-"""What MLflow can hold: the names of params, metrics and tags, and the texts of params and tags.
+"""Check what MLflow can hold: the names of params, metrics and tags, and the texts of params and tags.
 
-These are MLflow's own rules (`mlflow.utils.validation`), written out because importing MLflow takes over a second of
-CPU, and a mistake is to be told before. A test compares the two.
+These are MLflow's own rules (`mlflow.utils.validation`). They are repeated here because importing MLflow takes over a
+second, and a mistake must be reported before. A test compares the two.
 """
 
 from __future__ import annotations

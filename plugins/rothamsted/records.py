@@ -1,4 +1,4 @@
-"""The values that modules hand to each other: plain, frozen, with no library behind them."""
+"""Define frozen values that modules exchange, without any library."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A registry holds every sampler, pruner, ... that can be named: our own, and those of other installed packages.
+"""Look up samplers, pruners and others by name: our own, and those of other installed packages.
 
 A package adds one by an entry point of the group `rothamsted.KIND`, which names a function, or a row: the function
 with facts about it. Rows of ours are made the same way. An entry point is imported when its name is asked for.

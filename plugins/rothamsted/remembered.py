@@ -1,7 +1,7 @@
-"""Results of slow pure functions, kept by the content of their arguments: a sweep that ends is analysed twice or more.
+"""Remember the results of slow pure functions by the content of their arguments.
 
-First from its search, then from its record, whose numbers are the same; and before, while its best conditions are
-confirmed, which changes nothing of what the search has found.
+An ending sweep is analysed several times with the same numbers: while its best conditions are confirmed, from its
+search, and from its record.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Report metrics from inside a training: to the sweep that runs it, to a file, or to the terminal.
 
-It needs the standard library alone, so that a script may import it wherever it runs.
+It imports only the standard library, so that any script can import it quickly.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ _NOTHING: Mapping[str, Any] = {}
 
 @dataclass(frozen=True, kw_only=True)
 class Reported:
-    """One report.
+    """Holds one report.
 
     Attributes:
         metrics: name to number.
-        step: as it was given; None: the next one.
-        epoch: passes through the data.
-        state: what training goes on from, or a function that gives it; None: nothing is kept.
+        step: step of training; None: the next one.
+        epoch: number of passes through the data.
+        state: state from which training can go on, or a function that gives it; None: none is kept.
         artifacts: file name to content.
     """
 
@@ -53,21 +53,22 @@ def report(
 ) -> None:
     """Report numbers that training has measured.
 
-    In a sweep they are logged and judged; where the sweep stops the training, this raises a BaseException: clean up
-    in `finally`. A process that has the variable ROTHAMSTED_REPORT appends a line of JSON to that file. Elsewhere the
-    numbers are printed.
+    In a sweep they are logged and judged. If the sweep stops the training, this call raises a BaseException: clean up
+    in `finally`. If the environment variable ROTHAMSTED_REPORT names a file, a line of JSON is appended to it.
+    Otherwise the numbers are printed.
 
     Args:
-        metrics: name to number. The words `step`, `epoch`, `state` and `artifacts` mean what they mean below.
-        step: counts from 1 where it is not given, and grows.
-        epoch: passes through the data.
-        state: what training can go on from, or a function that gives it, asked only when a checkpoint is due.
+        metrics: name to number. The names `step`, `epoch`, `state` and `artifacts` in it mean the same as below.
+        step: step of training; it must grow. None: one more than the last, from 1.
+        epoch: number of passes through the data.
+        state: state from which training can go on, or a function that gives it. The function is called only when a
+            checkpoint is due.
         artifacts: file name to text, bytes, Path, figure, image or DataFrame.
-        more_metrics: further metrics, by their names.
+        more_metrics: further metrics, by name.
 
     Raises:
         TypeError: a value is not one number; the line names it.
-        RuntimeError: a sweep listens, but to another thread than this one.
+        RuntimeError: the sweep started the training in another thread.
 
     Example:
         >>> report(loss=0.25, step=3)
@@ -90,12 +91,12 @@ def report(
 
 
 def is_listened_to() -> bool:
-    """Whether reports of this context go to somebody: a sweep, or a file that it has named."""
+    """Say whether reports of this context go to a sweep, or to a file that a sweep has named."""
     return _sink.get() is not None or bool(os.environ.get(FILE_VARIABLE))
 
 
 def made(given: Mapping[str, Any]) -> Reported:
-    """A report from one mapping, as a study yields it.
+    """Make a report from one mapping, as a study yields it.
 
     Raises:
         TypeError: a value is not one number.
@@ -111,7 +112,7 @@ def made(given: Mapping[str, Any]) -> Reported:
 
 @contextmanager
 def reporting_to(sink: Sink) -> Iterator[None]:
-    """While inside, and in this context alone, reports go to `sink`."""
+    """Send reports to `sink` inside the `with` block, in this context only."""
     token = _sink.set(sink)
     _sinks.append(sink)
     try:

@@ -1,4 +1,4 @@
-"""What a session of a sweep came to."""
+"""Define the result of a session of a sweep."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What a row of each registry holds: facts, and the function, with what that gets and returns.
+"""Define the rows of each registry: the facts about a method, and its function with arguments and return value.
 
-The rows themselves stand in `catalog`; CONTRIBUTING.md has a recipe for each kind.
+The rows themselves are in `catalog`. CONTRIBUTING.md has an example of each kind.
 """
 
 from __future__ import annotations
@@ -15,26 +15,26 @@ Make = str | Callable[..., Any]  # a function, or "module:name" of it
 
 @dataclass(frozen=True, kw_only=True)
 class SamplerRow:
-    """What a sampler can do, and how its conditions are made.
+    """Describes a sampler: what it can do, and how its conditions are made.
 
     A *design* does not look at results: `make(space, seed, start, stop)` yields its conditions start, ..., stop - 1,
-    a dict of parameters each; condition k depends on space, seed and k alone, so that any worker and any resume
-    gets the same. An *adaptive* sampler is Optuna's: `make(seed, known)` returns one for one trial, from a seed and
-    the complete trials known from earlier searches.
+    each a dict of parameters. Condition k depends on space, seed and k alone, so that every worker and every resumed
+    sweep gets the same. An *adaptive* sampler is one of Optuna's: `make(seed, known)` returns it for one trial, from a
+    seed and the complete trials known from earlier searches.
 
     Attributes:
         make: the function.
-        adaptive: it looks at results; otherwise it is a design, whose conditions are known beforehand.
-        conditional: it works on spaces where a parameter depends on another (`when`).
+        adaptive: it looks at results; otherwise it is a design.
+        conditional: it works on spaces in which a parameter depends on another (`when`).
         categorical: it works on spaces with choices.
-        several_objectives: it works with two and more objectives.
-        constraints: it may be used with constraints; an adaptive one then looks at them.
+        several_objectives: it works with two or more objectives.
+        constraints: it may be used with constraints; an adaptive sampler then looks at them.
         needs_finite_space: every parameter needs a finite set of values.
-        keeps_state: an adaptive one remembers more than trials, made from their scores and the space as they were:
-            neither may then change when a sweep goes on.
+        keeps_state: an adaptive sampler remembers more than the trials. Scores and space may then not change when a
+            sweep goes on.
         min_parameters: fewest parameters that a space must have.
-        known_attributes: system attributes under which an adaptive one looks at what is known.
-        min_known: fewest known trials that an adaptive one can start from.
+        known_attributes: system attributes of Optuna's trials from which an adaptive sampler reads the known trials.
+        min_known: fewest known trials that an adaptive sampler can start from.
     """
 
     make: Make
@@ -52,13 +52,13 @@ class SamplerRow:
 
 @dataclass(frozen=True, kw_only=True)
 class Option:
-    """One option of a pruner.
+    """Describes one option of a pruner.
 
     Attributes:
         kind: int, float (an int will do), or pruner: a mapping with a name and options of its own.
-        default: None with `is_required` false means: left out, there is none.
-        low, high: bounds of the value, both included; of a whole number MOST_STEPS where `high` is not said.
-        in_epochs: it is a number of steps, and a file may give epochs in their place: "3 epochs".
+        default: value if the option is left out; None with `is_required` false: there is none then.
+        low, high: bounds of the value, both included. Without `high`, a whole number is at most MOST_STEPS.
+        in_epochs: it is a number of steps, and a file may give epochs instead: "3 epochs".
     """
 
     kind: Literal["int", "float", "pruner"]
@@ -70,7 +70,7 @@ class Option:
 
 
 def epochs_in(value: Any) -> int | None:
-    """The number in a text such as "3 epochs"; None: it is another value.
+    """Return the number in a text such as "3 epochs", or None for any other value.
 
     Example:
         >>> epochs_in("3 epochs"), epochs_in("1 epoch"), epochs_in(3), epochs_in("soon")
@@ -82,12 +82,12 @@ def epochs_in(value: Any) -> int | None:
 
 @dataclass(frozen=True, kw_only=True)
 class PrunerRow:
-    """What a pruner looks at, and its options by name. `make(**options)` returns Optuna's pruner.
+    """Describes a pruner: what it looks at, and its options by name. `make(**options)` returns Optuna's pruner.
 
     Attributes:
         make: the function.
         over: what a step is: a step of training, or the number of a replicate.
-        options: a file gives them beside the name.
+        options: name -> option; a sweep file gives them beside the pruner's name.
         needs_one_of: options of which at least one must be given.
     """
 
@@ -99,20 +99,20 @@ class PrunerRow:
 
 @dataclass(frozen=True, kw_only=True)
 class IntervalRow:
-    """A confidence interval for the mean over replicates.
+    """Describes a confidence interval for the mean over replicates.
 
-    `make(values, level, seed, n_resamples)` returns its low and high ends, arrays (point,). The values are an array
-    (replicate, point), all finite and no column constant; a level such as 0.95 is the nominal coverage; what is
-    drawn comes from the seed. Ends outside the metric's range are cut off, unless the row takes the metric: then
-    `make` has it as a further argument `metric`, a `metric.Metric`, and keeps to its range.
+    `make(values, level, seed, n_resamples)` returns its low and high ends, arrays of shape (point,). `values` is an
+    array of shape (replicate, point); all values are finite and no column is constant. `level`, such as 0.95, is the
+    nominal coverage. Random draws come from `seed`. Ends outside the metric's range are cut off. If the row takes the
+    metric, `make` gets a further argument `metric`, a `metric.Metric`, and must keep to its range itself.
 
     Attributes:
         make: the function.
-        is_resampled: it draws replicates again, so that few of them do not reach its tails; see
-            `statistics.bootstrap.least_n_to_resample`. Others take two replicates.
+        is_resampled: it resamples replicates, and needs at least `statistics.bootstrap.least_n_to_resample` of them.
+            Other intervals need two.
         takes_metric: it gets what is known of the metric.
-        is_of_rows: of a share over a known number of rows, `metric.rows`: one replicate will do, and equal values have
-            a width. It takes the metric.
+        is_of_rows: it is for a share of a known number of rows, `metric.rows`. One replicate is then enough, and equal
+            values have an interval too. Such a row takes the metric.
     """
 
     make: Make
@@ -123,18 +123,18 @@ class IntervalRow:
 
 @dataclass(frozen=True, kw_only=True)
 class CorrectionRow:
-    """A correction of the comparisons that are made together.
+    """Describes a correction for several comparisons.
 
-    `make(p_values)` returns the corrected p-values: arrays (test,), without NaN. A joint one replaces the test:
-    `make(groups, level, is_paired)` gets an array (condition, seed), NaN where missing, and returns one
-    `statistics.compare.Answer` for each condition but the first: its difference from the first, the ends of the
-    interval, the p-value, and a note.
+    `make(p_values)` gets and returns an array of shape (test,) without NaN: the p-values, and the corrected ones. A
+    joint correction replaces the test: `make(groups, level, is_paired)` gets an array of shape (condition, seed), with
+    NaN for missing replicates. It returns one `statistics.compare.Answer` for each condition but the first: the
+    difference from the first, the ends of the interval, the p-value, and a note.
 
     Attributes:
         make: the function.
         label: how a table names it.
-        is_family_wise: that is the probability of any false finding, as a promotion demands.
-        is_joint: it is joint.
+        is_family_wise: it bounds the probability of any false finding, as a promotion demands.
+        is_joint: it replaces the test, as above.
     """
 
     make: Make
@@ -145,17 +145,17 @@ class CorrectionRow:
 
 @dataclass(frozen=True, kw_only=True)
 class TwoSampleRow:
-    """A comparison of two conditions.
+    """Describes a comparison of two conditions.
 
     `make(a, b, question)` gets the replicates of both, arrays of two or more finite values, and a
-    `statistics.compare.Question`: alternative, null, level, seed. It returns estimate, low, high, p-value and, where
-    there is something to say, a note. The values are scaled by a power of two: the estimate must scale with them.
+    `statistics.compare.Question`: alternative, null, level, seed. It returns estimate, low, high, p-value and, if
+    needed, a note. The values may be scaled by a power of two: the estimate must scale with them.
 
     Attributes:
         make: the function.
         label: how a table names it.
-        is_paired: a and b are pairs, by seed.
-        twin: the name of the comparison that takes its place where replicates are not paired, or are.
+        is_paired: a[i] and b[i] have the same seed.
+        twin: name of the comparison that replaces it: the unpaired one of a paired one, and the other way round.
     """
 
     make: Make
@@ -166,11 +166,11 @@ class TwoSampleRow:
 
 @dataclass(frozen=True, kw_only=True)
 class RuleRow:
-    """A promotion rule: what a challenger's improvement must exceed.
+    """Describes a promotion rule: the threshold that a challenger's improvement must exceed.
 
-    `make(amount, champion)` returns the threshold in units of the metric, better being positive; amount is the
-    number that the policy gives, champion the finite values of the champion's replicates. A threshold that depends
-    on the champion's values is taken as known: its own error is not counted.
+    `make(amount, champion)` returns the threshold in units of the metric; positive means better. `amount` is the number
+    of the policy. `champion` is an array of the finite values of the champion's replicates. A threshold that depends on
+    the champion's values is taken as known: its own error is not counted.
 
     Attributes:
         make: the function.

@@ -1,4 +1,4 @@
-"""What a user probably meant by an unknown name: keys, parameters, studies and registries all ask it."""
+"""Suggest what a user probably meant by an unknown name."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What this operating system can do beyond POSIX, asked once; without it the ways that every Unix has are used.
+"""Find what this operating system can do beyond POSIX; without it the ways of every Unix are used.
 
-Linux has more than macOS to keep processes from being left behind, and only there a fork after imports is safe.
+Only Linux can keep all processes from being left behind, and only there a fork after imports is safe.
 """
 
 from __future__ import annotations

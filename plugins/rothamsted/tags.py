@@ -1,7 +1,4 @@
-"""The names under which a sweep writes itself down, in MLflow's tags and Optuna's attributes.
-
-Writers and readers must agree on them, and a reader of the record needs one place to look.
-"""
+"""Define the names of MLflow's tags and Optuna's attributes of a sweep."""
 
 ROLE = "rothamsted.role"  # sweep, trial, confirmation, replicate, contest
 TRIAL_ROLES = ("trial", "confirmation")  # runs of a condition; a confirmation was a trial before it had its own role

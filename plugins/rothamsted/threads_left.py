@@ -1,4 +1,4 @@
-"""Whether a fork would lose a thread of this process. Apart, and bare, as the zygote imports it."""
+"""Say whether a fork would lose a thread of this process. It imports little, because the zygote imports it."""
 
 from __future__ import annotations
 

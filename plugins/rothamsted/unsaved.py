@@ -1,4 +1,4 @@
-"""Temporary databases for a sweep that nobody keeps; they go when they are closed, at the latest with the process."""
+"""Make temporary databases for a sweep that is not saved; they are deleted when closed, or with the process."""
 
 from __future__ import annotations
 

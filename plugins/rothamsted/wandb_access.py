@@ -1,6 +1,6 @@
-"""Weights & Biases as the environment of this process has it: mode, address, key. Its package is not imported here.
+"""Find mode, address and key of Weights & Biases in this process's environment, without its package.
 
-The same rules as the package's own: https://docs.wandb.ai/models/track/environment-variables.
+The rules are the package's own: https://docs.wandb.ai/models/track/environment-variables.
 """
 
 from __future__ import annotations

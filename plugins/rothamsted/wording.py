@@ -1,7 +1,6 @@
-"""Numbers, p-values, times and settings as a person reads them.
+"""Write numbers, p-values, times and settings for people.
 
-The number of digits is a statement of its own: it follows from the uncertainty, in one place, and
-no page shows "nan" or digits that the replicates do not support.
+The number of digits follows from the uncertainty. No page shows "nan", or digits that the replicates do not support.
 """
 
 from __future__ import annotations

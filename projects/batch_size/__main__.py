@@ -1,4 +1,4 @@
-"""`python -m projects.batch_size`: the only place where this study meets the engine."""
+"""Run the study by `python -m projects.batch_size`; only this file imports the engine."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def rows(config: Config) -> dict[str, int]:
 
 
 def extends(new: Config, old: Config) -> bool:
-    """Whether training `new` goes on from the end of `old`: not after a last batch that `new` would have filled."""
+    """Say whether training `new` may go on from the end of `old`: not if `new` would have filled the last batch."""
     if not is_longer(new, old):
         return False
     if old.epochs is None or new.epochs == old.epochs:

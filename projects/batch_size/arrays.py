@@ -1,6 +1,6 @@
-"""The data of a study where it computes: on the device, in the precision of the run, once for many trainings.
+"""Put the data of a study on the device, in the precision of the run, once for many trainings.
 
-It is shared between runs, while all else that a compiled call is given belongs to one.
+All runs share them; the other arguments of a compiled call belong to one run.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Rows(NamedTuple):
 
 
 class Arrays(NamedTuple):
-    """The data of a study, where it computes."""
+    """Holds the data of a study on the device."""
 
     train: Rows  # where data are online one row, for its shape
     measured: Rows | None  # training rows that are measured on; None: drawn afresh by each member
@@ -34,11 +34,11 @@ class Arrays(NamedTuple):
 
 @lru_cache(maxsize=2)
 def device_arrays(config: DataConfig, digest: str, dtype: str) -> Arrays:
-    """Put a data set where it computes, once for many trainings.
+    """Put a data set on the device, once for many trainings.
 
     Args:
         config: The data set.
-        digest: Of the data set, so that other rows under the same config are not taken for these.
+        digest: Digest of the data set, so that other rows under the same config are not taken for these.
         dtype: `float32` or `float64`; the caller has switched JAX to it.
     """
     data = load_dataset(config)

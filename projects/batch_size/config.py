@@ -1,6 +1,6 @@
-"""What can be set in this study, checked, and which of it may differ inside one compiled call.
+"""Define and check the settings of this study, and which of them may differ inside one compiled call.
 
-Apart from the training code so that a config is validated and hashed without importing JAX.
+It imports no JAX, so that a config is checked and hashed quickly.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ def precision_of(config: Config) -> Literal["float32", "float64"]:
 
 
 def static_key(config: Config) -> Config:
-    """What one compiled call has in common: equal keys may be trained together.
+    """Return a key: configs with equal keys may be trained together in one compiled call.
 
     It is the config with every field of `VARIES` at its default and `precision` resolved: gamma varies, but
     float32 and float64 are two compiled functions.
@@ -143,10 +143,10 @@ def static_key(config: Config) -> Config:
 
 
 def is_longer(new: Config, old: Config) -> bool:
-    """Whether training `new` is training `old` and then some: it may go on from the end of `old`.
+    """Say whether `new` is the same training as `old`, only longer, so that it may go on from its end.
 
-    The two differ in how long they train and how often they measure, and no learning rate depends on the end. That
-    `epochs` may end in a batch that is not full is no question of configs: see `extends` of the study.
+    They may differ only in how long they train and how often they measure, and no learning rate may depend on the end.
+    `extends` of the study checks for a last batch that is not full.
     """
     optimizer = new.optimizer
     if optimizer.schedule != "constant" or optimizer.warmup_fraction:
@@ -160,10 +160,10 @@ def is_longer(new: Config, old: Config) -> bool:
 
 
 def shared_static_key(configs: Sequence[Config]) -> Config:
-    """The static key of a population.
+    """Return the static key of a population.
 
     Raises:
-        ValueError: There is no member, or members differ in a field that may not vary.
+        ValueError: there is no member, or members differ in a field that may not vary.
     """
     return shared_key(configs, static_key, _difference)
 

@@ -1,7 +1,7 @@
-"""The model: a multi-layer perceptron, its initial weights, its losses.
+"""Define the model: a multi-layer perceptron, its initial weights, its losses.
 
-Pure functions on parameters. Which scale belongs to which width is in `parameterization`; the output is
-centred and divided by gamma in `program`.
+All are pure functions of parameters. `parameterization` has the scales of each width; `program` centres the output and
+divides it by gamma.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ ACTIVATIONS = {"relu": jax.nn.relu, "tanh": jnp.tanh, "gelu": jax.nn.gelu, "line
 
 
 class Layer(TypedDict):
-    """The parameters of one layer; `bias` is there where the config has biases."""
+    """Holds the parameters of one layer; `bias` only if the config has biases."""
 
     weight: jax.Array  # (fan_in, fan_out)
     bias: NotRequired[jax.Array]  # (fan_out,)
@@ -34,13 +34,13 @@ Parameters = tuple[Layer, ...]
 def initial_parameters(config: Config, scales: Sequence[LayerScales], dtype: np.dtype) -> Parameters:
     """Draw the initial weights of one member.
 
-    Drawn on the host in float64, so that they are the same alone and in a population, in float32 and in
-    float64, on a CPU and on a GPU, but for rounding.
+    They are drawn on the host in float64, so that, up to rounding, they are the same alone and in a population, in
+    float32 and in float64, on a CPU and on a GPU.
 
     Args:
         config: Gives seed, init_scale and bias.
-        scales: One row a layer.
-        dtype: Of the returned arrays.
+        scales: One row for each layer.
+        dtype: Type of the returned arrays.
     """
     rng = np.random.default_rng([config.seed, 0])
     layers = []
@@ -56,7 +56,7 @@ def initial_parameters(config: Config, scales: Sequence[LayerScales], dtype: np.
 def preactivations(
     parameters: Parameters, x: jax.Array, scales: Sequence[LayerScales], activation: str
 ) -> list[jax.Array]:
-    """What each layer computes before its activation; the last is the network's output."""
+    """Return what each layer computes before its activation; the last is the network's output."""
     act = ACTIVATIONS[activation]
     hidden, layers = x, []  # (row, feature)
     for layer, scale in zip(parameters, scales, strict=True):
@@ -74,14 +74,14 @@ def network(parameters: Parameters, x: jax.Array, scales: Sequence[LayerScales],
 
 
 def loss_of(out: jax.Array, y: jax.Array, loss: str, counts: jax.Array | None = None) -> jax.Array:
-    """The mean loss.
+    """Return the mean loss.
 
     Args:
         out: (row, output).
         y: Classes (row,) or targets (row, output).
         loss: `cross_entropy` (nats, mean over rows) or `mse` (mean over rows and outputs, classes as one-hot
             rows).
-        counts: (row,), 1 where a row counts and 0 where it fills a place; None: all count.
+        counts: (row,), 1 if a row counts and 0 if it fills a place; None: all count.
     """
     if loss == "cross_entropy":
         losses = optax.softmax_cross_entropy_with_integer_labels(out, y)  # (row,)

@@ -1,4 +1,4 @@
-"""One update of the parameters: optax's rule, the parameterisation's learning rates, decoupled weight decay.
+"""Update the parameters: optax's rule, the parameterisation's learning rates, decoupled weight decay.
 
 With learning rate lr, schedule factor s_t and the multiplier r of a parameter (`parameterization`):
 
@@ -27,7 +27,7 @@ Number = jax.Array | np.ndarray | np.floating
 
 
 class Hyper(NamedTuple):
-    """The numbers that vary inside one compiled call: scalars, or (member,) in a population."""
+    """Holds the numbers that vary inside one compiled call: scalars, or (member,) in a population."""
 
     lr: Number
     gamma: Number
@@ -59,8 +59,8 @@ def apply_direction(
         parameters: theta.
         updates: u_t, of the same form.
         lr: Learning rate of this step, schedule included.
-        weight_decay: Decay a unit of learning rate.
-        scales: One row a layer.
+        weight_decay: Decay per unit of learning rate.
+        scales: One row for each layer.
     """
     moved = []
     for layer, update, scale in zip(parameters, updates, scales, strict=True):

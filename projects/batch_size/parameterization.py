@@ -1,8 +1,8 @@
-"""Where the width goes: initial scales, forward multipliers and learning-rate multipliers of each layer.
+"""Compute initial scales, forward multipliers and learning-rate multipliers of each layer from the width.
 
-One table, apart from the model and the optimiser, because a parameterisation is only right as a whole.
-Layer l computes h_l = c_l W_l a_(l-1) + b_l, with W_l ~ init_scale N(0, s_l^2), b_l = 0, learning rate lr
-r_l. n is a layer's fan-in, N the width, m = N / base_width.
+One table has them all, because a parameterisation is only right as a whole. Layer l computes h_l = c_l W_l a_(l-1) +
+b_l, with W_l ~ init_scale N(0, s_l^2), b_l = 0, learning rate lr r_l. n is a layer's fan-in, N the width, m = N /
+base_width.
 
     parameterisation   layer     s            c           r (sgd, momentum)   r (adam)   r of bias (adam: 1)
     standard           all       1/sqrt(n)    1           1                   1          1
@@ -36,7 +36,7 @@ Role = Literal["input", "hidden", "readout", "only"]
 
 @dataclass(frozen=True, kw_only=True)
 class LayerScales:
-    """One row of the table, in numbers."""
+    """Holds one row of the table, in numbers."""
 
     role: Role
     fan_in: int

@@ -1,7 +1,7 @@
-"""The compiled part: many updates and one measurement in a single call, for one member or a population.
+"""Compile many updates and one measurement into a single call, for one member or a population.
 
-Everything here is traced by JAX once for each static key and then reused: a learning rate,
-gamma or seed is an argument, never a constant. Python, files and time stay in `train`.
+JAX traces everything here once for each static key and then reuses it: a learning rate, gamma or seed is an argument,
+never a constant.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _BATCHES, _MEASURED_ROWS = range(2)  # independent streams of a member's online 
 
 
 class OriginOutputs(NamedTuple):
-    """The network's output at theta_0 on rows that are seen again and again, (row, output)."""
+    """Holds the network's output at theta_0 on rows that are used repeatedly, (row, output)."""
 
     train: jax.Array
     measured: jax.Array
@@ -38,14 +38,14 @@ class OriginOutputs(NamedTuple):
 
 
 class Origin(NamedTuple):
-    """What a centred model subtracts. None for both where it is not centred."""
+    """Holds what a centred model subtracts. Both are None if it is not centred."""
 
     parameters: Parameters | None  # theta_0
     outputs: OriginOutputs | None  # None: computed where they are needed
 
 
 class Members(NamedTuple):
-    """What training changes: of one member, or with a leading member axis on every leaf."""
+    """Holds what training changes, for one member, or with a leading member axis on every leaf."""
 
     parameters: Parameters
     optimizer: Any  # optax's state
@@ -53,7 +53,7 @@ class Members(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Program:
-    """The compiled functions of one static key.
+    """Holds the compiled functions of one static key.
 
     `start(parameters, hyper)` gives the Members at step 0. `origin_outputs(parameters, arrays)` gives what a
     centred model may keep. `advance(members, origin, hyper, seed, rows, arrays, first_step, n_updates)` gives
@@ -80,16 +80,16 @@ def compiled_program(
     is_population: bool,
     has_part: bool,
 ) -> Program:
-    """The functions of one static key; compiled at their first call.
+    """Return the functions of one static key, which are compiled at their first call.
 
     Args:
         key: From `config.static_key`.
         n_features: Columns of the input.
         n_outputs: Columns of the output.
-        n_steps: Updates of a whole run, for the schedule.
+        n_steps: Updates of the whole run, for the schedule.
         has_classes: Whether there is an accuracy.
         is_population: Whether arguments have a leading member axis.
-        has_part: Whether the last batch may have places without a row.
+        has_part: Whether the last batch may have empty places.
     """
     scales = layer_scales(key, n_features, n_outputs)
     names = _metric_names(has_classes)

@@ -1,7 +1,4 @@
-"""The course of the learning rate: a factor between 0 and 1 at each step.
-
-A pure function of the step, apart so that it is tested by itself.
-"""
+"""Compute the learning-rate schedule: a factor between 0 and 1 at each step."""
 
 from __future__ import annotations
 
@@ -17,7 +14,7 @@ def n_warmup_steps(optimizer: OptimizerConfig, n_steps: int) -> int:
 
 
 def lr_factor(optimizer: OptimizerConfig, step: jax.Array, n_steps: int, dtype: jnp.dtype) -> jax.Array:
-    """What the learning rate is multiplied by in one update.
+    """Return the factor of the learning rate in one update.
 
     Warm-up is linear from 1/w in the first of w steps to 1 in the last. After it the rate is constant, or
     falls as half a cosine from 1 towards 0, which it would reach in step `n_steps` (Loshchilov & Hutter,
@@ -27,7 +24,7 @@ def lr_factor(optimizer: OptimizerConfig, step: jax.Array, n_steps: int, dtype: 
         optimizer: Gives schedule and warm-up.
         step: Updates done before this one, an integer.
         n_steps: Updates of the whole run.
-        dtype: Of the factor.
+        dtype: Type of the factor.
     """
     n_warmup = n_warmup_steps(optimizer, n_steps)
     step = jnp.asarray(step).astype(dtype)

@@ -1,7 +1,6 @@
-"""A population as a flat dictionary of arrays and back: what a checkpoint holds.
+"""Turn a population into a flat dictionary of arrays for a checkpoint, and back.
 
-Apart so that the training loop does not know how its state is spelled. Every array but `step` has a leading
-member axis, also for one member.
+Every array except `step` has a leading member axis, also for one member.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from projects.training.trees import flat_arrays, leaves_in, named_leaves
 
 
 class Progress(NamedTuple):
-    """A population right after a measurement."""
+    """Holds a population right after a measurement."""
 
     step: int
     members: Members
@@ -28,7 +27,7 @@ class Progress(NamedTuple):
 
 
 def flat_state(progress: Progress, kept: Kept) -> dict[str, np.ndarray]:
-    """The arrays from which training goes on bit for bit, and those that are kept for the models."""
+    """Return the arrays from which training goes on bit for bit, and those that are kept for the models."""
     return {
         "step": np.asarray(progress.step, np.int64),
         "diverged": progress.diverged.copy(),
@@ -39,9 +38,9 @@ def flat_state(progress: Progress, kept: Kept) -> dict[str, np.ndarray]:
 
 
 def restored(start: Progress, state: Mapping[str, np.ndarray]) -> Progress:
-    """The population that `flat_state` wrote down, given the same one at step 0.
+    """Return the population of a state of `flat_state`, given the same population at step 0.
 
-    Outputs at theta_0 are left to be computed again. A state of another population is a ValueError, see `leaves_in`.
+    Outputs at theta_0 are computed again later. A state of another population raises ValueError, see `leaves_in`.
     """
     leaves = leaves_in(state, list(_named_leaves(start)), flat_state(start, {}), len(start.diverged))
     shape = jax.tree.structure((start.members, start.origin.parameters))

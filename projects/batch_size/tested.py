@@ -1,4 +1,4 @@
-"""How a trained model does on test rows: looked at once, at the end, by a model in NumPy."""
+"""Measure a trained model on test rows once, at the end, in NumPy."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ CHUNK_ROWS = 4096  # at a time; bounds memory
 
 
 def metrics_on_test_rows(model: TrainedModel, data: Dataset, loss: Literal["cross_entropy", "mse"]) -> dict[str, float]:
-    """test/loss and, where there are classes, test/accuracy; empty where the data have no test rows.
+    """Return test/loss and, if there are classes, test/accuracy; empty if the data have no test rows.
 
     The losses are those of training: mean cross-entropy, or the mean over rows and outputs of squared differences,
-    from one-hot rows where there are classes.
+    from one-hot rows if there are classes.
     """
     if data.test_x is None or data.test_y is None:
         return {}

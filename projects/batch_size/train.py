@@ -1,6 +1,6 @@
-"""The training loop: yields a measurement now and then, goes on from a state, returns trained models.
+"""Run the training loop: yield measurements, go on from a state, return trained models.
 
-The study contract of docs/design.md, with no word of who drives it. What is computed is in `program`.
+It follows the study contract of docs/design.md. `program` has the computations.
 """
 
 from __future__ import annotations
@@ -38,18 +38,17 @@ def train(
 ) -> Generator[Measurement | None, None, list[TrainedModel]]:
     """Train one member, or a population in one compiled call.
 
-    The first measurement is at step 0, before any update; then `evals` follow, evenly spaced, the last after
-    the last step. Ends early when every member has diverged. After a resume None comes first, when everything is set
-    up.
+    The first measurement is at step 0, before any update; then `evals` follow, evenly spaced, the last after the last
+    step. It ends early when every member has diverged. After a resume it yields None first, when everything is set up.
 
-    Metrics are train_loss and train_accuracy (on at most 1,024 training rows, where data are online on rows drawn for
-    it), val_loss and val_accuracy, learning_rate (of the last update), grad_norm (of the measured training loss),
-    weight_norm, samples_seen; with a target_loss also steps_to_target and samples_to_target, NaN until val_loss has
-    been measured at or below it. There are accuracies where there are classes.
+    Metrics are train_loss and train_accuracy (on at most 1,024 training rows; online data draw rows for it), val_loss
+    and val_accuracy, learning_rate (of the last update), grad_norm (of the measured training loss), weight_norm,
+    samples_seen. With a target_loss there are also steps_to_target and samples_to_target, NaN until val_loss is at or
+    below it. There are accuracies only for classes.
 
     Args:
-        configs: Members; equal in `static_key`.
-        state: From a measurement; training goes on right after it, with the same numbers.
+        configs: The members, with equal `static_key`.
+        state: State of a measurement; training goes on right after it, with the same numbers.
 
     Raises:
         ValueError: Configs cannot share a call, or the state is of another population.

@@ -1,6 +1,6 @@
-"""A trained model that needs no JAX: its parameters and a prediction in NumPy.
+"""Define the trained model: its parameters and a prediction in NumPy, without JAX.
 
-Apart so that whoever serves the model imports NumPy and nothing of the training.
+So a server of the model imports NumPy and nothing of the training.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ ACTIVATIONS = {"relu": lambda h: np.maximum(h, 0), "tanh": np.tanh, "gelu": _gel
 
 @dataclass(frozen=True, kw_only=True)
 class TrainedModel:
-    """One member's model, as it was at the step that counts."""
+    """Holds one member's model, with the weights of the step that counts."""
 
     parameters: Mapping[str, np.ndarray]  # layer_0.weight (fan_in, fan_out), layer_0.bias, …; initial.* if centred
     multipliers: tuple[float, ...]  # one a layer: the parameterisation's forward multipliers
@@ -35,7 +35,7 @@ class TrainedModel:
     pip_requirements: tuple[str, ...] = (f"numpy=={version('numpy')}",)
 
     def predict(self, x: np.ndarray) -> np.ndarray:
-        """The model's output: scores of each class before softmax, or regression values.
+        """Return the model's output: scores of each class before softmax, or regression values.
 
         Args:
             x: Inputs scaled as in training, (row, feature).

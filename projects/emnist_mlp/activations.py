@@ -1,6 +1,6 @@
-"""The activations, in one table: a new one is a function and a row, and every part of the study knows it.
+"""Define the activations in one table: a new one is a function and a row.
 
-Apart from the network so that a config can be checked without torch, which is imported where it computes.
+A config is checked without torch, which is imported where it computes.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Activation(NamedTuple):
-    """A function of hidden units, and how large weights start so that signals keep their size."""
+    """Holds a function of hidden units, and the initial scale of weights that keeps the size of signals."""
 
     apply: Callable[[Tensor], Tensor]  # any shape -> the same shape
     gain: float  # weights of the layer behind it start with the standard deviation gain / sqrt(fan_in)

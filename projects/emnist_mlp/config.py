@@ -1,4 +1,4 @@
-"""What can be set in this study, checked. Apart from the training code so that a config needs no torch."""
+"""Define and check the settings of this study, without importing torch."""
 
 from __future__ import annotations
 
@@ -144,9 +144,9 @@ def n_steps_of(config: Config, n_train: int) -> int:
 
 
 def is_longer(new: Config, old: Config) -> bool:
-    """Whether training `new` is training `old` and then some: it may go on from the end of `old`.
+    """Say whether `new` is the same training as `old`, only longer, so that it may go on from its end.
 
-    The two differ in how long they train and how often they measure, and no learning rate depends on the end.
+    They may differ only in how long they train and how often they measure, and no learning rate may depend on the end.
     """
     if new.optimizer.schedule != "constant" or new.optimizer.warmup_fraction:
         return False

@@ -1,6 +1,6 @@
-"""Distortions of images: affine, elastic, noise. One definition for training, for drawn and for expanded data.
+"""Distort images by affine maps, elastic maps and noise, for training, drawn and expanded data.
 
-Pure functions of images, settings and a generator: equal seeds give equal pixels.
+Equal seeds give equal pixels.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ N_NODES = 4  # a side, of the coarse grid on which elastic displacements are dra
 
 
 class Strength(NamedTuple):
-    """How much of each distortion; 0 is none."""
+    """Holds the strength of each distortion; 0 is none."""
 
     affine: float  # multiplies the ranges above
     elastic: float  # standard deviation of the displacement at a node, pixels
@@ -28,7 +28,7 @@ class Strength(NamedTuple):
 
 
 def distort(images: torch.Tensor, strength: Strength, generator: torch.Generator) -> torch.Tensor:
-    """Images as if written by somebody else: each gets its own distortion.
+    """Distort each image differently, as if another person had written it.
 
     Args:
         images: float, (image, row, column), 0 (paper) to 1 (ink); square.
@@ -51,7 +51,7 @@ def distort(images: torch.Tensor, strength: Strength, generator: torch.Generator
 
 
 def sample(images: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
-    """Each pixel from where it is looked up in its image, between pixels bilinearly, outside of it paper.
+    """Sample each image at given places: bilinear between pixels, paper outside.
 
     Args:
         images: float, (image, row, column), square.
@@ -65,12 +65,12 @@ def sample(images: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
 
 
 def places_of(matrices: torch.Tensor, shifts: torch.Tensor, side: int) -> torch.Tensor:
-    """Where an affine map about the middle looks each pixel up, (image, row, column, 2) in pixels.
+    """Return where an affine map about the middle samples each pixel, (image, row, column, 2) in pixels.
 
     Args:
         matrices: (image, 2, 2), on (x, y).
         shifts: (image, 2), pixels.
-        side: of the square images, pixels.
+        side: side of the square images, pixels.
     """
     middle = (side - 1) / 2
     steps = torch.arange(side, dtype=matrices.dtype, device=matrices.device) - middle

@@ -1,4 +1,4 @@
-"""One member of a population: its network, its updates, its measurements, and its state as arrays."""
+"""Train one member of a population: its network, its updates, its measurements, and its state as arrays."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _CHUNK_ROWS = 4096  # measured at a time
 
 
 class Placed(NamedTuple):
-    """Rows where it computes."""
+    """Holds rows on the device."""
 
     x: torch.Tensor  # uint8 (row, 28, 28)
     y: torch.Tensor  # int64 (row,)
@@ -46,7 +46,7 @@ def placed(rows: Rows, device: str) -> Placed:
 
 
 class Member:
-    """One training run, a step at a time. Equal configs give equal bits; nothing depends on another member."""
+    """Runs one training, step by step. Equal configs give equal bits; nothing depends on another member."""
 
     def __init__(self, config: Config, arrays: Arrays, n_steps: int) -> None:
         """At step 0, with the weights that the config's seed draws."""
@@ -67,7 +67,7 @@ class Member:
         self._kept: dict[str, torch.Tensor] = {}  # of the step that counts; empty: of the last
 
     def step(self, index: int) -> None:
-        """One update, the one after `index` others."""
+        """Do the update after `index` others."""
         config = self._config
         x, y = self.batch(index)
         generator = generator_of(config.seed, Purpose.DROPOUT, index, config.device) if config.model.dropout else None
@@ -99,7 +99,7 @@ class Member:
         return x, self._arrays.train.y[rows]
 
     def measure(self, n_done: int) -> dict[str, float]:
-        """Losses (cross-entropy alone) and accuracies without dropout or distortions, and what hangs on them."""
+        """Measure losses (only cross-entropy) and accuracies without dropout and distortions, and derived metrics."""
         found = {}
         for name, rows in self._arrays.measured.items():
             found[f"{name}/loss"], found[f"{name}/accuracy"] = self._measure_part(rows)
@@ -110,7 +110,7 @@ class Member:
         return found
 
     def state(self) -> dict[str, np.ndarray]:
-        """Parameters and what the rule remembers of each, by name; right after a measurement."""
+        """Return the parameters and the optimiser's state of each, by name, right after a measurement."""
         arrays: dict[str, torch.Tensor] = {f"parameters/{name}": value for name, value in self._named.items()}
         for name, value in self._named.items():
             for key, kept in self._rule.state.get(value, {}).items():
@@ -120,14 +120,14 @@ class Member:
         return {name: value.detach().cpu().numpy().copy() for name, value in arrays.items()}
 
     def keep(self) -> None:
-        """Let the model have the weights as they are now."""
+        """Keep the present weights for the model."""
         self._kept = {name: value.detach().clone() for name, value in self._named.items()}
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
         """Go on from a state.
 
         Raises:
-            ValueError: It is of another network.
+            ValueError: The state is of another network.
         """
         for name, value in self._named.items():
             found = state.get(f"parameters/{name}")

@@ -1,4 +1,4 @@
-"""The network: a multi-layer perceptron whose weights and dropout come from generators that it is given."""
+"""Define the network: a multi-layer perceptron with weights and dropout from given generators."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ class Network(torch.nn.Module):
 
         Args:
             x: standardised pixels, (row, pixel).
-            dropout: probability that a hidden unit is left out; those that stay are scaled up.
-            generator: draws which; needed where dropout is above 0.
+            dropout: probability that a hidden unit is left out; the others are scaled up.
+            generator: draws which; needed if dropout is above 0.
         """
         for index, layer in enumerate(self.layers):
             if index:
@@ -52,5 +52,5 @@ class Network(torch.nn.Module):
         return x
 
     def weights(self) -> list[torch.Tensor]:
-        """The weight matrices, without biases: what penalties and decay act on."""
+        """Return the weight matrices without biases, on which penalties and decay act."""
         return [value for name, value in self.named_parameters() if name.endswith("weight")]

@@ -1,6 +1,6 @@
-"""Where randomness comes from: one stream for each purpose and step of a seed, so that none depends on another.
+"""Make random generators: one stream for each purpose and step of a seed, independent of the others.
 
-A pure function of (seed, purpose, index): the same alone, in a population and after a resume, with nothing to keep.
+A stream is a pure function of (seed, purpose, index): the same alone, in a population and after a resume.
 """
 
 from __future__ import annotations

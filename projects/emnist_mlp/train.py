@@ -1,6 +1,6 @@
-"""The training loop: yields a measurement now and then, goes on from a state, returns trained models.
+"""Run the training loop: yield measurements, go on from a state, return trained models.
 
-The study contract of docs/design.md, with no word of who drives it. What one training does is in `member`.
+It follows the study contract of docs/design.md. `member` trains one member.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ def train(
     """Train one member, or several in turn between two measurements.
 
     The first measurement is at step 0, before any update; then `evals` follow, evenly spaced, the last after the last
-    step. Ends early when every member has diverged. After a resume None comes first, when everything is set up.
+    step. It ends early when every member has diverged. After a resume it yields None first, when everything is set up.
 
     Metrics are train/ and validation/ with loss (cross-entropy, without smoothing and penalties) and accuracy (0 to
     1), gap/accuracy (train less validation), learning_rate (of the last update), weight_norm, samples_seen. Training
-    rows are at most 4,096, without dropout and distortions. A member diverges where its training loss is not finite.
+    rows are at most 4,096, without dropout and distortions. A member diverges if its training loss is not finite.
 
     Args:
-        configs: Members; equal in all that may not vary.
-        state: From a measurement; training goes on right after it, with the same numbers.
+        configs: The members, equal in all fields that may not vary.
+        state: State of a measurement; training goes on right after it, with the same numbers.
 
     Raises:
         DataProblem: The data cannot be used, the batch is larger than the training set, or there is no such device.

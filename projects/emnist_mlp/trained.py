@@ -1,6 +1,6 @@
-"""A trained model: parameters as arrays and a prediction by torch, with nothing of the training.
+"""Define the trained model: parameters as arrays and a prediction by torch.
 
-Apart so that whoever serves the model imports the network and no data, optimiser or config.
+A server of the model imports the network, and no data, optimiser or config.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from projects.emnist_mlp.activations import ACTIVATIONS
 
 @dataclass(frozen=True, kw_only=True)
 class TrainedModel:
-    """One member's model, as it was at the step that counts."""
+    """Holds one member's model, with the weights of the step that counts."""
 
     parameters: Mapping[str, np.ndarray]  # layers.0.weight (fan_out, fan_in), layers.0.bias (fan_out,), …
     activation: str

@@ -1,4 +1,4 @@
-"""How weights are updated: the rules in one table, their learning rate at each step, decay apart from the gradient."""
+"""Update weights: the rules in one table, their learning rate at each step, decay separate from the gradient."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def decay(weights: Parameters, own: OptimizerConfig, lr: float) -> None:
 
 
 def penalty(weights: Parameters, own: RegularizationConfig) -> torch.Tensor | float:
-    """What is added to the loss: l1 * sum |w| + l2 * sum w^2, over weights and not biases."""
+    """Return the penalty of the loss: l1 * sum |w| + l2 * sum w^2, over weights and not biases."""
     total: torch.Tensor | float = 0.0
     if own.l1:
         total = total + own.l1 * sum(weight.abs().sum() for weight in weights)

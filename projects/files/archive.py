@@ -1,4 +1,4 @@
-"""Archives read member by member, into memory and never to a folder: zip, and tar packed by gzip, bzip2 or xz."""
+"""Read archives member by member into memory, never to a folder: zip, and tar packed by gzip, bzip2 or xz."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def open_zip(path: Path, *, way_out: str) -> Iterator[zipfile.ZipFile]:
 
 @contextmanager
 def open_member(archive: zipfile.ZipFile, name: str, *, most: int | None = None) -> Iterator[IO[bytes]]:
-    """Open one member of an archive, once it is known to be a file of an honest size.
+    """Open one member of an archive, after checking that it is a file of a plausible size.
 
     Raises:
         ValueError: it is a link, encrypted, or unpacks to more than `most` or than such a file can hold.

@@ -1,4 +1,4 @@
-"""Arrays from .npy and .npz files, never unpickled, and measured against the file before memory is taken for them."""
+"""Read arrays from .npy and .npz files, never unpickled, with sizes checked against the file before memory is used."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ZIP_MAGIC, _NPY_MAGIC = b"PK\x03\x04", b"\x93NUMPY"
 
 @dataclass(frozen=True, kw_only=True)
 class StoredArray:
-    """An array in a .npz file that has not been read yet."""
+    """Describes an array in a .npz file that has not been read yet."""
 
     path: Path
     key: str
@@ -72,8 +72,8 @@ def open_array(path: Path, key: str, *, way_out: str) -> StoredArray:
         Shape and type, and blocks on request.
 
     Raises:
-        DataProblem: the file is missing or damaged, has no such array, or the array has no rows of numbers, or other
-            ones than its header promises.
+        DataProblem: the file is missing or damaged, has no such array, or the array has no rows of numbers, or differs
+            from its header.
     """
     stored = _stored(path, key, way_out)
     if not stored.shape or (stored.is_fortran and len(stored.shape) > 1):
@@ -92,7 +92,7 @@ def read_npz(path: Path, *, way_out: str, names: Iterable[str] | None = None) ->
         names: of the arrays to read; None: of all.
 
     Raises:
-        DataProblem: it cannot be read or is something else, lacks an array, or one holds Python objects.
+        DataProblem: it cannot be read, has another format, lacks an array, or an array holds Python objects.
     """
     _check_kind(path, _ZIP_MAGIC, "a .npz archive", way_out)
     if names is None:
@@ -110,7 +110,8 @@ def read_npy(path: Path, *, way_out: str, is_mapped: bool = False) -> np.ndarray
         is_mapped: leave the values in the file and read them where they are used.
 
     Raises:
-        DataProblem: it cannot be read or is something else, holds Python objects, or has fewer values than it promises.
+        DataProblem: it cannot be read, has another format, holds Python objects, or has fewer values than its header
+            says.
     """
     _check_kind(path, _NPY_MAGIC, "one .npy array", way_out)
     with reading(path, way_out=way_out), open_file(path, way_out=way_out) as file:

@@ -1,4 +1,4 @@
-"""Downloads that can be trusted: streamed, resumed, checked, and under their name only when complete."""
+"""Download files: streamed, resumed, checked, and with their name only when complete."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ class _BrokenConnectionError(Exception):
 
 
 def download(url: str, target: Path, *, checksum: str, timeout_seconds: float = TIMEOUT_SECONDS) -> Path:
-    """Fetch one file. What has arrived waits in `<target>.part`, from which a later call goes on.
+    """Fetch one file. A part is kept in `<target>.part`, from which a later call goes on.
 
     Args:
         url: http or https address.
         target: the file to write; one that is there already with the right checksum is kept.
-        checksum: hexadecimal md5 or sha256 of the whole file, told apart by their length.
+        checksum: hexadecimal md5 or sha256 of the whole file; the length says which.
         timeout_seconds: longest silence of the server.
 
     Returns:
@@ -63,7 +63,7 @@ def download(url: str, target: Path, *, checksum: str, timeout_seconds: float = 
 
 
 def write_atomically(target: Path, data: bytes) -> None:
-    """Write a file in one step: a reader sees the old one or the whole new one, whoever else writes it meanwhile.
+    """Write a file in one step: a reader sees the old file or the complete new one, whatever else writes it meanwhile.
 
     Raises:
         DataProblem: the folder cannot be written.
@@ -123,7 +123,7 @@ def _receive(url: str, part: Path, start: int, timeout_seconds: float) -> None:
 
 
 def no_answer(url: str, error: Exception, *, way_out: str) -> DataProblem:
-    """Why a server did not hand out what was asked for, in one line: an address that is none, no network, a refusal."""
+    """Say in one line why a server gave no answer: a wrong address, no network, a refusal."""
     if isinstance(error, urllib.error.HTTPError):
         error.close()
         return DataProblem(f"{url}: the server answered {error.code} {error.reason}; {way_out}")

@@ -1,4 +1,4 @@
-"""IDX files, the format of MNIST: checked against their own header before memory is taken for their values.
+"""Read IDX files, the format of MNIST, with sizes checked against the header before memory is used.
 
 The format (yann.lecun.com/exdb/mnist): two zero bytes, a byte for the type, a byte for the number of
 dimensions, each dimension as a big-endian uint32, then the values, big-endian, last index fastest.

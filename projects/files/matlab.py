@@ -1,7 +1,7 @@
-"""Arrays from Matlab's files of version 5 to 7.2, each size held against the bytes that are there before it is used.
+"""Read arrays from Matlab files of version 5 to 7.2; each size is checked against the file before it is used.
 
-The format is that of 'MAT-File Format', The MathWorks (2023): a header of 128 bytes, then elements of a type, a size
-and so many bytes; an array is an element whose parts are elements. Only what is asked for is read.
+The format is that of 'MAT-File Format', The MathWorks (2023): a header of 128 bytes, then elements with type, size and
+bytes; an array is an element made of elements. Only what is asked for is read.
 """
 
 from __future__ import annotations

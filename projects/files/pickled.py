@@ -1,7 +1,7 @@
-"""Pickles of plain data read without unpickling: no name in a file is looked up, no code is called but a table's.
+"""Read pickles of plain data without unpickling: no name is looked up, and only functions of a table are called.
 
-A pickle is a program for a small stack machine (`pickletools`); this one has what writers of arrays use. It takes
-memory for what a file holds, and never for what a number in it promises.
+A pickle is a program for a small stack machine (`pickletools`). This machine has the operations that writers of arrays
+use. It uses memory for the bytes of a file, never for sizes that a file only states.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _IGNORED = {"PROTO", "FRAME"}
 
 @dataclass(frozen=True)
 class Named:
-    """What a pickle names and may call: a row of the table of `read_pickle`."""
+    """Describes what a pickle names and may call: a row of the table of `read_pickle`."""
 
     name: str
     call: Callable[..., Any] | None  # None: it may be named, and not called
@@ -41,11 +41,11 @@ class Named:
 
 @dataclass
 class Filled:
-    """An object that a pickle makes first and gives its state later.
+    """Holds an object that a pickle makes first and gives its state later.
 
     Attributes:
         kind: which function of the table made it.
-        made_of: what that one kept.
+        made_of: its arguments.
         state: what the pickle gave it.
     """
 
@@ -152,16 +152,16 @@ def read_pickle(
     """The data of one pickle; the stream then stands behind it.
 
     Args:
-        stream: of bytes in memory, or one that gives no more than it has: it is asked for as many as a file promises.
-        known: `module.name` -> the function that stands for it here; None: it may be named as an argument only.
-        persistent: what stands for an object that the pickle keeps elsewhere, by its id.
+        stream: bytes in memory, or a stream that gives no more than it has, because sizes are taken from the file.
+        known: `module.name` -> the function used for it here; None: it may only be an argument.
+        persistent: function of an id that gives an object that the pickle keeps elsewhere.
 
     Returns:
         Numbers, text, bytes, tuples, lists, dictionaries by text, bytes or whole numbers, and what `known` gave. Lists
         and dictionaries may hold themselves.
 
     Raises:
-        Exception: of any kind, as a parser's: the pickle is damaged, or asks for what is not known.
+        Exception: of any kind: the pickle is damaged, or asks for something unknown.
 
     Example:
         >>> import io, pickle

@@ -1,4 +1,4 @@
-"""Arrays of NumPy as they stand in a pickle: their type, shape and bytes; NumPy itself is called for none of it."""
+"""Read NumPy's arrays in a pickle from their type, shape and bytes, without calling NumPy's own loader."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures of a file or of bytes: only in the formats that data sets have, and measured before they are decoded."""
+"""Open pictures of a file or of bytes: only in the formats of data sets, with sizes checked before decoding."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def open_picture(content: bytes, place: Path | str, *, way_out: str) -> Iterator
     """Open a picture; decoding it inside the block raises DataProblem only, as `reading` does.
 
     Args:
-        content: its bytes; of a file Pillow would take memory for whatever length the file states.
+        content: its bytes. For a file, Pillow would use memory for any length that the file states.
         place: where they are from; opens the message.
         way_out: ends the message.
 
     Raises:
-        DataProblem: it is of no format of FORMATS, damaged, or has more than MOST_PIXELS.
+        DataProblem: it has no format of FORMATS, is damaged, or has more than MOST_PIXELS.
     """
     with reading(place, way_out=way_out), warnings.catch_warnings(action="ignore"):  # Pillow's, of damaged files
         try:

@@ -1,4 +1,4 @@
-"""The one error of data files. It has a module of its own, so that every reader can raise it without a cycle."""
+"""Define the error of data files, in a separate module so that every reader can import it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ _MOST_CHARACTERS = 600  # of a message: what a damaged file says of itself can b
 
 
 class DataProblem(Exception):  # noqa: N818  (said of data, as a user reads it)
-    r"""A data file or data setting that cannot be used: one printable line with file, rule, value and way out.
+    r"""Says that a data file or data setting cannot be used: one printable line with file, rule, value and way out.
 
     Example:
         >>> print(DataProblem("a\nb\x1b.npy: is cut off"))

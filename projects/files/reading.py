@@ -1,4 +1,4 @@
-"""The one place where a data file is opened: regular files only, never too much, every fault one line with its name."""
+"""Open data files: only regular files, of bounded size; each fault is one line with the file's name."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ _KINDS = ((stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a pipe"), (stat.S_ISSOCK,
 
 
 def given_path(text: str) -> Path:
-    """A path as its user wrote it, with `~` for the home folder; the `~name` of nobody stays as it is."""
+    """Return a path with `~` replaced by the home folder; an unknown `~name` stays as it is."""
     return Path(os.path.expanduser(text))  # noqa: PTH111  (that of pathlib raises for nobody)
 
 
 @contextmanager
 def reading(place: Path | str, *, way_out: str) -> Iterator[None]:
-    """Whatever reading a file raises becomes a DataProblem of one line.
+    """Turn every error of reading a file into a DataProblem of one line, inside the `with` block.
 
     Args:
-        place: the file; or the file and what in it is read.
+        place: the file, or the file and the part of it that is read.
         way_out: what to do about a file that cannot be used; ends the message.
 
     Example:
@@ -68,8 +68,8 @@ def is_there(path: Path, *, way_out: str) -> bool:
     """Whether a file lies there.
 
     Raises:
-        DataProblem: it cannot be said (a folder that may not be entered, a name that is too long, links in a circle),
-            or what lies there is no file.
+        DataProblem: it is not known (a folder that cannot be entered, a name that is too long, links in a circle), or
+            it is not a file.
     """
     with reading(path, way_out=way_out):
         try:
@@ -90,7 +90,7 @@ def is_folder(path: Path, *, way_out: str) -> bool:
 
 
 def is_same(path: Path, other: Path) -> bool:
-    """Whether two names are of one file; no, where one of them is of none."""
+    """Say whether two names are of the same file; False if one of them does not exist."""
     try:
         return path.samefile(other)
     except (OSError, ValueError):
@@ -98,7 +98,7 @@ def is_same(path: Path, other: Path) -> bool:
 
 
 def listed(folder: Path, pattern: str = "*", *, way_out: str) -> list[Path]:
-    """What lies in a folder, sorted by name; `**/*` for all below it. Nothing, where there is no folder.
+    """Return the contents of a folder, sorted by name; `**/*` for all below it. Without a folder it is empty.
 
     Links to folders are not followed.
 
@@ -113,7 +113,7 @@ def listed(folder: Path, pattern: str = "*", *, way_out: str) -> list[Path]:
 
 
 def open_file(path: Path, *, way_out: str) -> io.BufferedReader:
-    """Open a file for reading bytes, once it is known to be a regular file: nothing waits for a pipe or a device.
+    """Open a file for reading bytes, after checking that it is a regular file, not a pipe or a device.
 
     Raises:
         DataProblem: it is missing, cannot be read, or is a folder, pipe, socket or device.
@@ -140,12 +140,12 @@ def size_of(file: BinaryIO) -> int:
 
 
 def most_unpacked(n_packed: int) -> int:
-    """To how many bytes so many may unpack; what goes beyond is no honest file."""
+    """Return to how many bytes a packed file may unpack; a larger one is refused."""
     return max(FREELY_UNPACKED, MOST_TIMES * n_packed)
 
 
 class Bounded(io.RawIOBase):
-    """A stream that raises a ValueError where it gives more than `most` bytes."""
+    """Wraps a stream, and raises a ValueError if it gives more than `most` bytes."""
 
     def __init__(self, stream: BinaryIO, most: int) -> None:
         self._stream, self._most, self._n_read = stream, most, 0
@@ -166,9 +166,9 @@ class Bounded(io.RawIOBase):
 
 @contextmanager
 def open_unpacked(path: Path, *, way_out: str) -> Iterator[BinaryIO]:
-    """The bytes of a file as a stream, unpacked where gzip has packed them, told by the first bytes.
+    """Open the bytes of a file as a stream, unpacked if gzip has packed them, as its first bytes say.
 
-    Reading it inside the block raises DataProblem only, as `reading` does.
+    Reading it inside the block raises only DataProblem, as `reading` does.
     """
     with reading(path, way_out=way_out), open_file(path, way_out=way_out) as file:
         is_packed = file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
@@ -182,7 +182,7 @@ def open_unpacked(path: Path, *, way_out: str) -> Iterator[BinaryIO]:
 
 
 def read_at_most(stream: IO[bytes], most: int) -> bytes:
-    """Read a stream to its end, or to so many bytes; memory is taken for what comes, not for what may."""
+    """Read a stream to its end, or to `most` bytes, using memory only for bytes that come."""
     blocks = []
     while most > 0 and (block := stream.read(min(most, _BLOCK_BYTES))):
         blocks.append(block)
@@ -191,7 +191,7 @@ def read_at_most(stream: IO[bytes], most: int) -> bytes:
 
 
 def read_bytes(path: Path, *, way_out: str, most: int | None = None) -> bytes:
-    """The bytes of a file as they lie there.
+    """Return the bytes of a file as they are.
 
     Args:
         path: the file.
@@ -227,7 +227,7 @@ def read_text(path: Path, *, way_out: str) -> str:
 
 
 def read_json(path: Path, *, way_out: str) -> Any:
-    """What a file of JSON holds; errors as in `read_text`, and where it is no JSON."""
+    """Return the value of a JSON file; errors as in `read_text`, and if it is not JSON."""
     text = read_text(path, way_out=way_out)
     with reading(path, way_out=way_out):
         return json.loads(text)

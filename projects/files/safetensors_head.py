@@ -1,4 +1,4 @@
-"""The head of a safetensors file, looked at before the library reads it: that one takes any number of arrays."""
+"""Check the head of a safetensors file before the library reads it, which accepts any number of arrays."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ MOST_HEAD_BYTES = 2 << 20  # some 25,000 arrays, which take half a second; large
 
 
 def check_head(path: Path, *, way_out: str) -> None:
-    """Refuse a head that no file of weights has. What the head promises of the file, the library checks.
+    """Refuse an implausible head. The library checks the head against the file.
 
     Raises:
-        DataProblem: the file cannot be read, its head is too long, or a shape is one that no array has.
+        DataProblem: the file cannot be read, its head is too long, or a shape is impossible.
     """
     with open_file(path, way_out=way_out) as file, reading(path, way_out=way_out):
         length = int.from_bytes(file.read(8), "little")

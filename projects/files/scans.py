@@ -1,4 +1,4 @@
-"""The handwritten digits that come with scikit-learn, read from its file: importing scikit-learn takes a second."""
+"""Read the handwritten digits of scikit-learn from its file, because importing scikit-learn takes a second."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What labels and numbers of a file must be, whatever file they came from."""
+"""Check labels and numbers of data files."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from projects.files.problem import DataProblem
 
 
 def class_numbers(labels: np.ndarray, n_classes: int, *, place: str, way_out: str) -> np.ndarray:
-    """Labels as int64, once each is a whole number from 0 to n_classes - 1; floats that are whole are numbers, too.
+    """Return labels as int64, after checking that each is a whole number (also as float) from 0 to n_classes - 1.
 
     Args:
         labels: of any type and shape.
@@ -17,7 +17,7 @@ def class_numbers(labels: np.ndarray, n_classes: int, *, place: str, way_out: st
         way_out: ends the message.
 
     Raises:
-        DataProblem: a label is no number, is not whole, or belongs to no class.
+        DataProblem: a label is not a number, not whole, or belongs to no class.
 
     Example:
         >>> class_numbers(np.array([0.0, 2.0]), 3, place="y.npy", way_out="mend it")
@@ -36,7 +36,7 @@ def class_numbers(labels: np.ndarray, n_classes: int, *, place: str, way_out: st
 
 
 def finite_numbers(values: np.ndarray, *, place: str, way_out: str) -> np.ndarray:
-    """The values as they are, once they are real numbers and each is finite.
+    """Return the values, after checking that they are finite real numbers.
 
     Raises:
         DataProblem: they are of another type (complex, text, objects, columns with names), or one is NaN or infinite.
@@ -49,7 +49,7 @@ def finite_numbers(values: np.ndarray, *, place: str, way_out: str) -> np.ndarra
 
 
 def single_precision(values: np.ndarray, *, place: str, way_out: str) -> np.ndarray:
-    """The values as float32, where they are finite as such, too; errors as in `finite_numbers`."""
+    """Return the values as float32, after checking that they are finite as such; errors as in `finite_numbers`."""
     with np.errstate(over="ignore"):
         rounded = finite_numbers(values, place=place, way_out=way_out).astype(np.float32)
     return finite_numbers(rounded, place=f"{place}: in single precision", way_out=way_out)

@@ -1,6 +1,6 @@
-"""The Global Workspace study: does a synergy prior help, and at what width of the workspace?
+"""Study the Global Workspace: does a synergy prior help, and at what width of the workspace?
 
-Importing any part of it settles how JAX runs, before JAX starts its backend (`training.jax_settings`).
+Importing any part of it sets how JAX runs, before JAX starts its backend (`training.jax_settings`).
 """
 
 from projects.training.jax_settings import apply_jax_settings

@@ -1,4 +1,4 @@
-"""`python -m projects.global_workspace`: the only place where this study meets the engine."""
+"""Run the study by `python -m projects.global_workspace`; only this file imports the engine."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The data of a study where it computes: on the device, once for many trainings.
+"""Put the data of a study on the device, once for many trainings.
 
-It is shared between runs, while all else that a compiled call is given belongs to one.
+All runs share them; the other arguments of a compiled call belong to one run.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ MOST_MEASURED_TRAIN_ROWS = 1024
 
 
 class Arrays(NamedTuple):
-    """The parts of a data set, where it computes."""
+    """Holds the parts of a data set on the device."""
 
     train: Rows
     measured: Rows  # the first training rows
@@ -30,11 +30,11 @@ class Arrays(NamedTuple):
 
 @lru_cache(maxsize=2)
 def device_arrays(config: DataConfig, digest: str) -> Arrays:
-    """Put a data set where it computes.
+    """Put a data set on the device.
 
     Args:
         config: The data set.
-        digest: Of the data set, so that other rows under the same config are not taken for these.
+        digest: Digest of the data set, so that other rows under the same config are not taken for these.
     """
     data = load_data(config)
     train = rows_of(data.train)

@@ -1,4 +1,4 @@
-"""Which rows and which matched rows go into which step: each once a pass, as projects.training.batches has it."""
+"""Choose the rows and matched rows of each step: each once in a pass, by projects.training.batches."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ _ALL, _CHOICE, _PAIRS = range(1, 4)  # independent streams of a seed; 0 draws th
 
 
 def free_rows(seed: int, first_step: int, n_steps: int, batch_size: int, n_train: int) -> np.ndarray:
-    """Training rows of consecutive steps, (step, row) int32; both domains take the same.
+    """Return training rows of consecutive steps, (step, row) int32; both domains take the same.
 
-    The last batch of an epoch has the rows that are left, and then NO_ROW.
+    The last batch of an epoch has the remaining rows, and then NO_ROW.
 
     Args:
-        seed: Of the run.
+        seed: Seed of the run.
         first_step: Updates done before the first of these.
         n_steps: How many steps.
-        batch_size: Rows a step, at most n_train.
-        n_train: Rows there are.
+        batch_size: Rows in each step, at most n_train.
+        n_train: Number of training rows.
     """
     return batch_rows([seed, _ALL], first_step, n_steps, batch_size, n_train, ends_with_epoch=True)
 
 
 def matched_rows(seed: int, n_pairs: int, n_train: int) -> np.ndarray:
-    """The rows whose pairing may be used, (n_pairs,) int32: those of more pairs begin with those of fewer."""
+    """Return the matched rows, (n_pairs,) int32; those of more pairs begin with those of fewer."""
     return np.random.default_rng([seed, _CHOICE]).permutation(n_train)[:n_pairs].astype(np.int32)
 
 

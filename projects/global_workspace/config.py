@@ -1,7 +1,7 @@
-"""What can be set in this study, checked, in the words of the original's configuration files.
+"""Define and check the settings of this study, with the names of the original's configuration files.
 
-Apart from the training code so that a config is validated and hashed without importing JAX. What may differ
-inside one compiled call is in `population`.
+It imports no JAX, so that a config is checked and hashed quickly. `population` says what may differ inside one compiled
+call.
 """
 
 from __future__ import annotations

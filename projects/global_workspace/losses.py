@@ -1,4 +1,4 @@
-"""The terms of the loss on one batch, and how they are put together.
+"""Compute the terms of the loss on one batch, and the total.
 
 Facts: ruflab/shimmer, modules/losses.py and contrastive_loss.py (MIT); Devillers, Maytié and VanRullen,
 arXiv:2306.15711. Demi-cycle and cycle look at one domain at a time; translation, contrastive, fusion and synergy
@@ -24,7 +24,7 @@ _NOBODY = -1e9  # the logit of an item that only fills a place: its share is 0, 
 
 
 class Rows(NamedTuple):
-    """Some items."""
+    """Holds some items."""
 
     domains: dict[str, jax.Array]  # (row, d) by domain
     targets: jax.Array  # (row, target): 0 or 1
@@ -43,7 +43,7 @@ class Coefficients(NamedTuple):
 
 
 class Parts(NamedTuple):
-    """What the losses of one static key have in common."""
+    """Holds what the losses of one static key have in common."""
 
     dims: Mapping[str, int]  # size of each domain's vector
     targets: Mapping[str, Sequence[int]]  # targets that each domain's decoder gives
@@ -61,11 +61,11 @@ def terms_of(
 
     Args:
         parameters: Of the model.
-        mask: Of the workspace, (workspace,).
-        free: Rows that are seen one domain at a time.
-        matched: Rows whose pairing may be used; the same object where all may.
-        shares: Of each domain in the fused workspace of the matched rows.
-        parts: What is decoded.
+        mask: Mask of the workspace, (workspace,).
+        free: Rows that are used one domain at a time.
+        matched: Rows that may be used as pairs; the same object if all may.
+        shares: Share of each domain in the fused workspace of the matched rows.
+        parts: The decoded parts.
     """
     alone = {domain: encode(parameters, domain, x, mask) for domain, x in free.domains.items()}
     paired = alone if matched is free else {d: encode(parameters, d, x, mask) for d, x in matched.domains.items()}

@@ -1,4 +1,4 @@
-"""The model: encoders into the workspace, fusion, decoders out of it. Pure functions on parameters.
+"""Define the model: encoders into the workspace, fusion, decoders out of it, as pure functions of parameters.
 
 Facts: ruflab/shimmer, modules/gw_module.py and selection.py (MIT). A workspace may be padded: the coordinates
 beyond its width are held at zero by a mask, so that nothing goes into them and nothing comes out.

@@ -1,7 +1,6 @@
-"""The original's configuration files in this study's words: what each key becomes, and which have no effect here.
+"""Translate the original's configuration files: what each key becomes, and which have no effect here.
 
-It is about another program's files. A file is taken for the original's by what only
-that has: data.dir, data.batch_size, a list of training.loss_configs.
+A file is recognised by keys that only the original has: data.dir, data.batch_size, a list of training.loss_configs.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ _OF_DOMAIN = {
 
 
 class ConfigNote(UserWarning):
-    """What a configuration file says that has no effect here, in one line."""
+    """Says in one line which keys of a configuration file have no effect here."""
 
 
 def in_this_studys_words(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,4 @@
-"""Which configs may be trained in one compiled call, and which may go on from another's end.
-
-Apart from the settings themselves: this is about how they are computed.
-"""
+"""Say which configs may be trained in one compiled call, and which may go on from another's end."""
 
 from __future__ import annotations
 
@@ -38,10 +35,10 @@ RTOL = 2e-2
 
 
 def static_key(config: Config) -> Config:
-    """What one compiled call has in common: equal keys may be trained together.
+    """Return a key: configs with equal keys may be trained together in one compiled call.
 
-    The config with all that may vary at one value. A workspace's width varies where `max_workspace_dim` pads it.
-    The number of pairs varies as long as a batch of pairs keeps its size.
+    It is the config with all fields that may vary at one value. A workspace's width varies where `max_workspace_dim`
+    pads it. The number of pairs varies as long as a batch of pairs keeps its size.
     """
     key = config
     for name in VARIES:
@@ -72,9 +69,9 @@ def _difference(index: int, first: Config, key: Config) -> str:
 
 
 def is_longer(new: Config, old: Config) -> bool:
-    """Whether training `new` is training `old` and then some: it may go on from the end of `old`.
+    """Say whether `new` is the same training as `old`, only longer, so that it may go on from its end.
 
-    The two differ in how long they train and how often they measure, and no learning rate depends on the end.
+    They may differ only in how long they train and how often they measure, and no learning rate may depend on the end.
     """
     if new.training.optimizer.schedule != "constant" or new.training.epochs < old.training.epochs:
         return False

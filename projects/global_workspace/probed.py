@@ -1,4 +1,4 @@
-"""Which bits the probes read, known from the settings alone: nothing here imports JAX."""
+"""Say which bits the probes read, from the settings only, without importing JAX."""
 
 from __future__ import annotations
 

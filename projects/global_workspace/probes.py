@@ -1,7 +1,6 @@
-"""Probes: how well bits can be read from the frozen workspace by a logistic regression.
+"""Measure how well bits can be read from the frozen workspace by a logistic regression (probes).
 
-Nothing here trains the workspace, and scikit-learn on the host is fast enough: a fit takes
-milliseconds.
+scikit-learn on the host is fast enough: a fit takes milliseconds.
 """
 
 from __future__ import annotations
@@ -66,7 +65,7 @@ def chance_accuracy(bits: np.ndarray) -> float:
 def random_features(workspace: np.ndarray) -> np.ndarray:
     """The workspace and fixed random ReLU features of it: what a nonlinear probe reads, (row, workspace + 128).
 
-    The same weights for equal widths: probes of two runs differ in what they are shown alone.
+    Equal widths have equal weights, so that probes of two runs differ only in their inputs.
     """
     n_dims = workspace.shape[1]
     rng = np.random.default_rng([n_dims, N_RANDOM_FEATURES])

@@ -1,8 +1,7 @@
-"""The compiled part: many updates and one measurement in a single call, for one member or a population.
+"""Compile many updates and one measurement into a single call, for one member or a population.
 
-Everything here is traced by JAX once for each static key and then reused: a learning rate, a
-coefficient, a seed or the mask of a padded workspace is an argument, never a constant. Python, files and time stay
-in `train`.
+JAX traces everything here once for each static key and then reuses it: a learning rate, a coefficient, a seed or the
+mask of a padded workspace is an argument, never a constant.
 """
 
 from __future__ import annotations
@@ -66,7 +65,7 @@ class Program:
 
 
 class Looks(NamedTuple):
-    """What a trained model makes of some rows; the fused workspace has the fixed shares."""
+    """Holds a trained model's outputs on some rows; the fused workspace has the fixed shares."""
 
     workspace: jax.Array  # (row, workspace)
     vectors: dict[str, jax.Array]  # domain decoded from the fused workspace, (row, d)
@@ -79,14 +78,14 @@ class Looks(NamedTuple):
 def compiled_program(
     key: Config, *, dims: tuple[tuple[str, int], ...], n_steps: int, is_population: bool, has_part: bool
 ) -> Program:
-    """The functions of one static key; compiled at their first call.
+    """Return the functions of one static key, which are compiled at their first call.
 
     Args:
         key: From `population.static_key`.
         dims: Domain and size of its vector.
         n_steps: Updates of a whole run, for the schedule.
         is_population: Whether arguments have a leading member axis.
-        has_part: Whether the last batch of an epoch has places without a row.
+        has_part: Whether the last batch of an epoch has empty places.
     """
     parts = Parts(dict(dims), {domain: key.targets_of(domain) for domain in DOMAINS})
     rule = optax.scale_by_adam(*(getattr(key.training.optimizer, name) for name in ("beta1", "beta2", "eps")))

@@ -1,6 +1,6 @@
-"""What is read out at the end of a run, on validation rows and on test rows: probes, decoders, errors, information.
+"""Read out a trained model on validation rows and on test rows: probes, decoders, errors, information.
 
-Apart from the training loop, which only calls it. Works on one member's arrays on the host.
+It works on one member's arrays on the host.
 """
 
 from __future__ import annotations
@@ -52,10 +52,10 @@ def readouts(config: Config, data: WorkspaceData, split: Split, fitted: Looks, s
     """Everything in `readout_names`, of one member.
 
     Args:
-        config: Of the member.
+        config: Config of the member.
         data: The data it was trained on.
-        split: The rows that are read out of: its validation or its test part.
-        fitted: Its looks at the first training rows, for the probes to be fitted on.
+        split: The rows to read out: its validation or its test part.
+        fitted: Its looks at the first training rows, on which the probes are fitted.
         seen: Its looks at the rows of `split`.
     """
     width = config.model.workspace_dim

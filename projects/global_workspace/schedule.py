@@ -1,4 +1,4 @@
-"""The course of the learning rate: a factor between 0 and 1 at each step. A pure function of the step."""
+"""Compute the learning-rate schedule: a factor between 0 and 1 at each step."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _START, _END = 1 / 25, 1 / 25e4
 
 
 def lr_factor(optimizer: OptimizerConfig, step: jax.Array, n_steps: int) -> jax.Array:
-    """What the learning rate is multiplied by in one update.
+    """Return the factor of the learning rate in one update.
 
     `one_cycle` rises along half a cosine for `pct_start` of the steps and falls along another one, to its end in
     the last step: Smith and Topin, arXiv:1708.07120, in PyTorch's form.

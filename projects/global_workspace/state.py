@@ -1,7 +1,6 @@
-"""A population as a flat dictionary of arrays and back: what a checkpoint holds.
+"""Turn a population into a flat dictionary of arrays for a checkpoint, and back.
 
-Apart so that the training loop does not know how its state is spelled. Every array but `step` has a leading
-member axis, also for one member.
+Every array except `step` has a leading member axis, also for one member.
 """
 
 from __future__ import annotations
@@ -53,7 +52,7 @@ def flat_state(progress: Progress, kept: Kept) -> dict[str, np.ndarray]:
 
 
 def restored(start: Progress, state: Mapping[str, np.ndarray]) -> Progress:
-    """The population that `flat_state` wrote down, given the same one at step 0.
+    """Return the population of a state of `flat_state`, given the same population at step 0.
 
     Raises:
         ValueError: The state is of another population, see `leaves_in`.

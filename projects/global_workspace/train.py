@@ -1,6 +1,6 @@
-"""The training loop: yields a measurement now and then, goes on from a state, returns trained models.
+"""Run the training loop: yield measurements, go on from a state, return trained models.
 
-The study contract of docs/design.md, with no word of who drives it. What is computed is in `program` and `readouts`.
+It follows the study contract of docs/design.md. `program` and `readouts` have the computations.
 """
 
 from __future__ import annotations
@@ -40,16 +40,15 @@ def train(
 ) -> Generator[Measurement | None, None, list[TrainedModel]]:
     """Train one member, or a population in one compiled call.
 
-    The first measurement is at step 0, before any update; then `evals` follow, evenly spaced, the last after
-    the last step. Ends early when every member has diverged. After a resume None comes first, when everything is set
-    up.
+    The first measurement is at step 0, before any update; then `evals` follow, evenly spaced, the last after the last
+    step. It ends early when every member has diverged. After a resume it yields None first, when everything is set up.
 
     Metrics are those of `program.METRIC_NAMES`, validation/best_loss (the lowest so far, step 0 left out),
     samples_seen, and after the last step those of `readouts.readout_names` on validation rows, NaN before.
 
     Args:
-        configs: Members; equal in `population.static_key`.
-        state: From a measurement; training goes on right after it, with the same numbers.
+        configs: The members, with equal `population.static_key`.
+        state: State of a measurement; training goes on right after it, with the same numbers.
 
     Raises:
         ValueError: Configs cannot share a call, or the state is of another population.

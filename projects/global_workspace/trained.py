@@ -1,6 +1,6 @@
-"""A trained model that needs no JAX: its parameters and a prediction in NumPy.
+"""Define the trained model: its parameters and a prediction in NumPy, without JAX.
 
-Apart so that whoever serves the model imports NumPy and nothing of the training.
+So a server of the model imports NumPy and nothing of the training.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 
 @dataclass(frozen=True, kw_only=True)
 class TrainedModel:
-    """One member's Global Workspace, as it was at the step that counts."""
+    """Holds one member's Global Workspace, with the weights of the step that counts."""
 
     parameters: Mapping[str, np.ndarray]  # encoders.visual.0.weight (fan_in, fan_out), …, decoders.visual.0.bias, …
     shares: Mapping[str, float]  # of each domain in the fused workspace
@@ -25,7 +25,7 @@ class TrainedModel:
     pip_requirements: tuple[str, ...] = (f"numpy=={version('numpy')}",)
 
     def predict(self, x: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """What the workspace makes of items of which both domains are seen.
+        """Return the outputs of the workspace for items with both domains.
 
         Args:
             x: Domain -> vectors as in training, (row, d).

@@ -1,1 +1,1 @@
-"""The study of image classifiers: a small CNN and EfficientNet-B0 on folders of images, CIFAR-10 and made pictures."""
+"""Study image classifiers: a small CNN and EfficientNet-B0 on folders of images, CIFAR-10 and made pictures."""

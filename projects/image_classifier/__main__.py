@@ -1,4 +1,4 @@
-"""`python -m projects.image_classifier`: the only place where this study meets the engine."""
+"""Run the study by `python -m projects.image_classifier`; only this file imports the engine."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What is done to a batch of training images: operations on tensors, and levels made of them, one a function.
+"""Augment a batch of training images: operations on tensors, and levels made of them.
 
-Every operation draws what it needs on the CPU from the generator that it is given, so that a batch is a pure function
-of that generator, on any device. Images are float (row, 3, side, side) between 0 and 1, and stay so.
+Every operation draws random numbers on the CPU from the given generator, so that a batch is a pure function of it on
+any device. Images are float (row, 3, side, side) between 0 and 1.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ LUMA = (0.299, 0.587, 0.114)  # brightness of red, green and blue; ITU-R BT.601
 
 
 def none(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """As they are."""
+    """Return the images as they are."""
     return images
 
 
 def light(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Shifted by up to an eighth of the side."""
+    """Shift the images by up to an eighth of the side."""
     return crop(images, generator, share=1 / 8)
 
 
 def moderate(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Turned, scaled and shifted a little, with other brightness and contrast."""
+    """Turn, scale and shift the images a little, and change brightness and contrast."""
     images = affine(images, generator, degrees=10, scale=0.1, shear=0, shift=0.08)
     return colour(images, generator, brightness=0.2, contrast=0.2, saturation=0)
 
 
 def strong(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """The same more, sheared, with other saturation, and half of them with a rectangle erased."""
+    """Do more of `moderate`, shear, change saturation, and erase a rectangle in half of the images."""
     images = affine(images, generator, degrees=20, scale=0.2, shear=10, shift=0.12)
     images = colour(images, generator, brightness=0.4, contrast=0.4, saturation=0.4)
     return erase(images, generator, probability=0.5, area=(0.02, 0.2))

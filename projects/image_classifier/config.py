@@ -1,4 +1,4 @@
-"""What can be set in this study, checked; apart from the training so that a config is validated without PyTorch."""
+"""Define and check the settings of this study, without importing PyTorch."""
 
 from __future__ import annotations
 
@@ -205,9 +205,9 @@ class Config(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
 
 
 def is_longer(new: Config, old: Config) -> bool:
-    """Whether training `new` is training `old` and then some: it may go on from the end of `old`.
+    """Say whether `new` is the same training as `old`, only longer, so that it may go on from its end.
 
-    The two differ in `epochs` alone, the learning rate does not depend on it, and no clock ends the training.
+    They may differ only in `epochs`, on which the learning rate may not depend, and no time limit may end the training.
     """
     schedule = new.schedule
     depends = {

@@ -1,4 +1,4 @@
-"""Where and how precisely a training computes, settled once at its start; and the images there, shared by trainings."""
+"""Choose the device and precision of a training at its start, and put the images there, shared by trainings."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ def settle(config: Config) -> torch.device:
 
 
 def mixed(config: Config, device: torch.device) -> AbstractContextManager:
-    """Within it, products and convolutions are computed in the config's precision."""
+    """Compute products and convolutions in the config's precision inside the `with` block."""
     return torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bfloat16")
 
 
 def on_device(data: ImageSet, part: str, device: torch.device) -> Images:
-    """A part of a data set where it computes, put there once for many trainings."""
+    """Put a part of a data set on the device, once for many trainings."""
     key = (data.digest, part, device)
     if key not in _PLACED:
         while len(_PLACED) >= MOST_KEPT:

@@ -1,4 +1,4 @@
-"""One pass over the training images: batches, augmentation, mixup, gradients, updates."""
+"""Train one pass over the training images: batches, augmentation, mixup, gradients, updates."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ Prepare = Callable[[torch.Tensor], torch.Tensor]  # images between 0 and 1 -> as
 
 
 class EpochResult(NamedTuple):
-    """What an epoch of training says by itself."""
+    """Holds the results of an epoch of training."""
 
     batch_loss: float  # mean over batches, of images as augmented, with smoothing and class weights
     grad_norm: float  # mean over updates of the norm before it is cut; NaN where it is not cut
 
 
 class Mixture(NamedTuple):
-    """A batch that the network is trained on: each image has one or, by mixup, two labels."""
+    """Holds a batch to train on: each image has one or, by mixup, two labels."""
 
     images: torch.Tensor  # (row, 3, side, side), as augmented, between 0 and 1
     labels: torch.Tensor  # (row,)

@@ -1,4 +1,4 @@
-"""What a network makes of a part of the images: loss, predictions and what follows from them."""
+"""Evaluate a network on a part of the images: loss, predictions and derived metrics."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MOST_ROWS = 128  # in one pass; bounds memory
 
 
 class Scores(NamedTuple):
-    """How a network did on some images."""
+    """Holds the results of a network on some images."""
 
     loss: float  # cross-entropy, mean over images, without smoothing and class weights
     accuracy: float

@@ -1,6 +1,6 @@
-"""Files that a training leaves behind: pictures of what it saw and where it errs, a table of classes, weights.
+"""Make the files of a training: pictures of inputs and mistakes, a table of classes, weights.
 
-Drawing takes time and happens only where the files are wanted.
+They are drawn only on request, because drawing takes time.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The network of a config, ready to train: drawn from its seed, started from a file where the config names one."""
+"""Make the network of a config: drawn from its seed, or started from a file of weights."""
 
 from __future__ import annotations
 

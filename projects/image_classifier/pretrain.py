@@ -1,6 +1,6 @@
-"""Weights for EfficientNet-B0 to start from: torchvision's published ones, or made here from letters.
+"""Make initial weights for EfficientNet-B0: torchvision's published ones, or trained here on letters.
 
-It makes a file that later trainings read (`model.weights`), and is no part of any of them.
+It makes a file that later trainings read (`model.weights`).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a training carries from epoch to epoch beside its network: the best so far, patience, time."""
+"""Track a training from epoch to epoch: the best so far, patience, time."""
 
 from __future__ import annotations
 

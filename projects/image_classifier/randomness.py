@@ -1,6 +1,6 @@
-"""Seeds of everything random in a training, each a pure function of the run's seed and of where training is.
+"""Make the seeds of everything random in a training, each from the run's seed and the place in training.
 
-Apart so that a resumed training draws what an unbroken one draws: nothing depends on what was drawn before.
+Nothing depends on earlier draws, so a resumed training draws what an unbroken one draws.
 """
 
 from __future__ import annotations

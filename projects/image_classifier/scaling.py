@@ -1,4 +1,4 @@
-"""Pixels as networks take them: between 0 and 1, less a mean, divided by a standard deviation, channel by channel."""
+"""Scale pixels for networks: to 0 to 1, less a mean, divided by a standard deviation, channel by channel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The course of the learning rate, as a factor of each update: pure functions, one row of a table each."""
+"""Compute learning-rate schedules as a factor of each update, one row of a table each."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from projects.image_classifier.config import Config, ScheduleConfig
 
 
 def lr_factor(config: Config, epoch: float, n_reductions: int) -> float:
-    """What the learning rate is multiplied by in one update.
+    """Return the factor of the learning rate in one update.
 
     Warm-up is linear: at the beginning of an update, `epoch` passes of `warmup_epochs` are done.
 

@@ -1,7 +1,4 @@
-"""A training as a flat dictionary of arrays and back: what a checkpoint holds.
-
-Apart so that the training loop does not know how its state is spelled.
-"""
+"""Turn a training into a flat dictionary of arrays for a checkpoint, and back."""
 
 from __future__ import annotations
 

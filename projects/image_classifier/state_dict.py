@@ -1,9 +1,9 @@
-"""A state dictionary from a file of `torch.save`, in either form, without torch's own loader.
+"""Read a state dictionary from a file of `torch.save`, in either form, without torch's own loader.
 
-That one takes the memory that a file's numbers promise before it looks at the file, and calls what the file names. Here
-each storage is held against the bytes that are there first. Both forms hold a pickle of the arrays' names and shapes,
-which refers to storages by key: the newer one is a zip archive with a member for each storage, the older one has them
-behind the pickle (torch/serialization.py).
+torch's loader uses memory for any size that a file states, and calls what the file names. Here each storage is first
+checked against the bytes of the file. Both forms hold a pickle of the arrays' names and shapes, which refers to
+storages by key: the newer one is a zip archive with a member for each storage, the older one has them behind the pickle
+(torch/serialization.py).
 """
 
 from __future__ import annotations

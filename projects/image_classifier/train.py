@@ -1,6 +1,6 @@
-"""The training loop: one measurement an epoch, goes on from a state, returns the trained model.
+"""Run the training loop: one measurement for each epoch, go on from a state, return the trained model.
 
-The study contract of docs/design.md, with no word of who drives it. An epoch of training is in `epoch`.
+It follows the study contract of docs/design.md. `epoch` trains one epoch.
 """
 
 from __future__ import annotations

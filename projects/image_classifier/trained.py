@@ -1,6 +1,6 @@
-"""A trained classifier that takes pictures and gives probabilities: arrays, and the network they belong to.
+"""Define the trained classifier, which takes pictures and gives probabilities: arrays and their network.
 
-Apart so that whoever serves the model imports NumPy, PyTorch and the networks, and nothing of the training.
+A server of the model imports NumPy, PyTorch and the networks, and nothing of the training.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Weights from a file into a network: torchvision's .pth or safetensors, checked name by name and shape by shape.
+"""Load weights from a file into a network: torchvision's .pth or safetensors, with names and shapes checked.
 
-A file under the name that torchvision publishes its weights by is what was published, or it is refused: PyTorch ends
-such names with the first digits of the sha256.
+A file with the name of torchvision's published weights is refused if it differs from them: such names end with the
+first digits of the sha256.
 """
 
 from __future__ import annotations

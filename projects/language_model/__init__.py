@@ -1,1 +1,1 @@
-"""The language-model study: a small decoder-only transformer on short stories, with its ablations."""
+"""Study language models: a small decoder-only transformer on short stories, with its ablations."""

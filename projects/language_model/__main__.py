@@ -1,4 +1,4 @@
-"""`python -m projects.language_model`: the only place where this study meets the engine."""
+"""Run the study by `python -m projects.language_model`; only this file imports the engine."""
 
 from __future__ import annotations
 

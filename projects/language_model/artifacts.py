@@ -1,4 +1,4 @@
-"""What a run keeps beside numbers: text that the model writes at each evaluation, and its weights."""
+"""Make the artifacts of a run: text that the model writes at each evaluation, and its weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be set in this study, checked. Apart from the training code so that `--help` imports no torch."""
+"""Define and check the settings of this study, without importing torch, so that `--help` is quick."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Where a run computes: the device, its precision, how fast it could be and how much memory it took.
+"""Handle the device of a run: its precision, its peak speed and the memory used.
 
-All that differs between a CPU and a GPU is here.
+All differences between a CPU and a GPU are here.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The loss on validation text: the same evenly spaced sequences each time, so that no luck is in the choice."""
+"""Measure the loss on validation text, on the same evenly spaced sequences each time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from projects.language_model.model import Transformer
 
 
 class Validation(NamedTuple):
-    """What a model makes of the validation text."""
+    """Holds the results of a model on the validation text."""
 
     loss: float  # nats a token
     perplexity: float

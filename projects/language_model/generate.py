@@ -1,4 +1,4 @@
-"""Writing text: token by token, the likeliest or drawn among the likely ones. Holtzman et al., arXiv:1904.09751."""
+"""Write text token by token: the likeliest, or drawn among the likely ones. Holtzman et al., arXiv:1904.09751."""
 
 from __future__ import annotations
 

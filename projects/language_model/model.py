@@ -1,6 +1,6 @@
-"""The transformer: pre-norm RMSNorm, SwiGLU, rotary positions, causal attention; and what ablations put in their place.
+"""Define the transformer: pre-norm RMSNorm, SwiGLU, rotary positions, causal attention; and their ablations.
 
-The shape of each tensor stands at the end of its line: b sequences, t tokens, s tokens looked at, h heads, e width of
+The shape of each tensor is at the end of its line: b sequences, t tokens, s tokens looked at, h heads, e width of
 a head, d width of the model, f hidden units, v vocabulary.
 
 Sources: Vaswani et al. arXiv:1706.03762; Zhang & Sennrich arXiv:1910.07467 (RMSNorm); Shazeer arXiv:2002.05202

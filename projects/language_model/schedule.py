@@ -1,4 +1,4 @@
-"""The course of the learning rate: linear warm-up, cosine, floor. Loshchilov & Hutter, arXiv:1608.03983."""
+"""Compute the learning-rate schedule: linear warm-up, cosine, floor. Loshchilov & Hutter, arXiv:1608.03983."""
 
 from __future__ import annotations
 

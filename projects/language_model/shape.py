@@ -1,6 +1,6 @@
-"""The shape of a transformer: all that is needed, beside weights, to build it again.
+"""Define the shape of a transformer: all that is needed, besides weights, to build it again.
 
-Apart from the config, which also says how it is trained, and from the model, so that it is read without torch.
+It imports no torch.
 """
 
 from __future__ import annotations

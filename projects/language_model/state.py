@@ -1,4 +1,4 @@
-"""A training as flat arrays, from which it goes on bit for bit, and back.
+"""Turn a training into flat arrays, from which it goes on bit for bit, and back.
 
 Batches and samples are functions of the seed and the step, so that no generator has to be kept.
 """

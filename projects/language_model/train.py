@@ -1,6 +1,6 @@
-"""The training loop: yields a measurement now and then, goes on from a state, returns the trained model.
+"""Run the training loop: yield measurements, go on from a state, return the trained model.
 
-The study contract of docs/design.md, with no word of who drives it.
+It follows the study contract of docs/design.md.
 """
 
 from __future__ import annotations

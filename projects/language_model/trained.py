@@ -1,6 +1,6 @@
-"""A trained model that completes text: weights, shape and tokenizer, served with torch and tokenizers alone.
+"""Define the trained model, which completes text: weights, shape and tokenizer.
 
-Apart so that whoever serves the model imports nothing of the training.
+A server of the model imports only torch and tokenizers.
 """
 
 from __future__ import annotations

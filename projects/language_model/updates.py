@@ -1,4 +1,4 @@
-"""The updates of a training: batches, gradient, clipping, AdamW; nothing is measured here but the clock."""
+"""Do the updates of a training: batches, gradient, clipping, AdamW; only time is measured here."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _BATCHES = 0  # this stream of a seed; samples of text have another
 
 
 class Stretch(NamedTuple):
-    """What the updates between two measurements gave."""
+    """Holds the results of the updates between two measurements."""
 
     train_loss: float  # mean over the updates, each before it
     learning_rate: float  # of the last update

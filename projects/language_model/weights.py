@@ -1,6 +1,6 @@
-"""Weights as a file that stands by itself: safetensors, with shape, step and validation loss in its header.
+"""Write and read weights as one safetensors file, with shape, step and validation loss in its header.
 
-Apart from `state`, which is for going on with a training: this is for using what was trained.
+The file is for using a trained model; `state` is for going on with a training.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Pictures that image studies leave behind: grids of images, confusion matrices. As PNG, from arrays alone."""
+"""Draw pictures for image studies as PNG, from arrays: grids of images, confusion matrices."""

@@ -1,6 +1,6 @@
-"""Which class is taken for which: counts, what follows from them, and a picture. All from one integer matrix.
+"""Compute the confusion matrix of classes, metrics of it, and a picture.
 
-Drawn with Pillow, as the grids are: in milliseconds, where matplotlib takes a second of a short training.
+Pillow draws it in milliseconds; matplotlib would take a second.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A grid of images as one PNG, each with a line of text below it.
+"""Draw a grid of images as one PNG, each with a line of text below it.
 
 Drawn with Pillow rather than matplotlib: a pixel of an image becomes a whole number of pixels, and a page of 64
 images takes milliseconds.

@@ -1,4 +1,4 @@
-"""What trainings of several studies have in common: batches, the loop of a population, kept weights, states, JAX.
+"""Share training code between studies: batches, the loop of a population, kept weights, states, JAX.
 
-It is no study: it has no config and no entry point. A logged model carries it with its study.
+It is not a study: it has no config and no entry point. A logged model includes it with its study.
 """

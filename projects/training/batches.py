@@ -1,6 +1,6 @@
-"""Which rows go into which step: every row once an epoch, in a fresh seeded order each time.
+"""Choose the rows of each step: every row once in an epoch, in a new seeded order each time.
 
-Made on the host, as a pure function of (seed, step): the same alone, in a population and after a resume.
+It is a pure function of (seed, step) on the host: the same alone, in a population and after a resume.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ NO_ROW = -1  # a place of a batch that stays empty
 
 
 def n_rows_of(epochs: float, n_train: int) -> int:
-    """The rows that a training of so many passes sees, each counted as often as it is seen.
+    """Return the number of rows that a training sees, each counted as often as it is seen.
 
     Args:
         epochs: Passes over the training rows; may be a fraction.
-        n_train: Rows there are.
+        n_train: Number of training rows.
     """
     return max(1, round(epochs * n_train))
 
@@ -33,7 +33,7 @@ def steps_per_epoch(batch_size: int, n_train: int) -> int:
 
 
 def rows_seen(step: int, batch_size: int, n_train: int) -> int:
-    """Rows that so many updates have seen, each as often as it was, where every epoch ends with the rows left.
+    """Return how many rows `step` updates have seen, with repeats, if every epoch ends with the remaining rows.
 
     Example:
         >>> [rows_seen(step, 32, 100) for step in (3, 4, 5)]
@@ -53,18 +53,17 @@ def batch_rows(
     *,
     ends_with_epoch: bool = False,
 ) -> np.ndarray:
-    """The training rows of consecutive steps, (step, row) int32.
+    """Return the training rows of consecutive steps, (step, row) int32.
 
-    The epochs stand one after the other, each a permutation of all rows, and are cut into batches: a batch may begin
-    with the last rows of one epoch and end with the first of the next, so that no row is left out and none is seen
-    twice in one epoch.
+    The epochs follow each other, each a permutation of all rows, and are cut into batches. A batch may begin with the
+    last rows of one epoch and end with the first of the next, so that no row is left out or seen twice in one epoch.
 
     Args:
         stream: The seed of the run and the number of the stream.
         first_step: Updates done before the first of these.
         n_steps: How many steps.
-        batch_size: Rows a step, at most n_train.
-        n_train: Rows there are.
+        batch_size: Rows in each step, at most n_train.
+        n_train: Number of training rows.
         n_rows: Rows that the whole run sees; places after them are NO_ROW. None: every batch is full.
         ends_with_epoch: The last batch of an epoch has the rows that are left, and then NO_ROW.
     """

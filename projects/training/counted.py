@@ -1,4 +1,4 @@
-"""Batches of one shape that are not full: which places count, and means over those that do. Traced by JAX."""
+"""Handle batches with empty places for JAX: which places count, and means over those that do."""
 
 from __future__ import annotations
 

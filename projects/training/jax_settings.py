@@ -1,7 +1,6 @@
-"""How JAX runs in a study: one thread a training, and compiled functions kept between processes.
+"""Set how JAX runs in a study: one thread for each training, and compiled functions kept between processes.
 
-Apart, and free of JAX itself, because JAX reads these settings when it is imported and when its backend
-starts.
+It does not import JAX, because JAX reads these settings when it is imported and when its backend starts.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A training whose libraries are imported when it starts, so that a study's --help does without them."""
+"""Import the libraries of a training when it starts, so that a study's --help is quick."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The loop of a population that trains in one compiled call: measure at each step of the plan, until all diverged."""
+"""Run the loop of a population that trains in one compiled call: measure at each planned step, until all diverged."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ P = TypeVar("P", bound=Population)
 
 
 class Run(Protocol[P]):
-    """What stays the same from the first step to the last."""
+    """Holds what stays the same from the first step to the last."""
 
     def measured_steps(self) -> Sequence[int]:
         """The steps at which it is measured, in order; 0 is before any update."""

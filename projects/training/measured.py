@@ -1,10 +1,10 @@
-"""When a training is measured."""
+"""Choose when a training is measured."""
 
 from __future__ import annotations
 
 
 def evenly_measured(evals: int, n_steps: int) -> list[int]:
-    """The steps at which a training is measured: 0, then `evals` evenly spaced ones, at most one a step, to the last.
+    """Return the steps of measurements: 0, then `evals` evenly spaced ones to the last, at most one in each step.
 
     Example:
         >>> evenly_measured(3, 12)

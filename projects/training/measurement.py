@@ -1,4 +1,4 @@
-"""One measurement of every member of a population, as a study's training yields it."""
+"""Define one measurement of every member of a population, as a study's training yields it."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ Artifacts = Sequence[Mapping[str, str | bytes]]  # of each member: name of a fil
 
 @dataclass(frozen=True, kw_only=True)
 class Measurement:
-    """One measurement; which metrics there are, the study's `train` says.
+    """Holds one measurement; the study's `train` says which metrics there are.
 
-    What a measurement offers to be called is that of the present moment: before the next one is asked for.
+    Its functions must be called before the next measurement is asked for.
     """
 
     step: int

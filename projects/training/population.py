@@ -1,4 +1,4 @@
-"""Members that train in one compiled call."""
+"""Check that members can train in one compiled call."""
 
 from __future__ import annotations
 

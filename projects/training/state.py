@@ -1,4 +1,4 @@
-"""States of trainings as flat arrays: whether one fits, and the weights that the models of members get."""
+"""Check states of trainings as flat arrays, and keep the weights for the models of members."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Kept = dict[int, dict[str, np.ndarray]]  # member -> the parameters that its mod
 
 
 def keep(arrays: Mapping[str, np.ndarray], kept: Kept, mask: np.ndarray) -> None:
-    """Let the models of some members have the parameters as they are now.
+    """Keep the present parameters for the models of some members.
 
     Args:
         arrays: The state as it is now; every array below parameters/ has a leading member axis.
@@ -24,7 +24,7 @@ def keep(arrays: Mapping[str, np.ndarray], kept: Kept, mask: np.ndarray) -> None
 
 
 def kept_in(state: Mapping[str, np.ndarray]) -> Kept:
-    """What members had kept where a state was taken."""
+    """Return what members had kept when a state was taken."""
     kept: Kept = {}
     for name in (name for name in state if name.startswith(KEPT)):
         member, parameter = name.removeprefix(KEPT).split("/", 1)
@@ -46,7 +46,7 @@ def check_fits(state: Mapping[str, np.ndarray], expected: Mapping[str, np.ndarra
     """Refuse a state of another training.
 
     Args:
-        state: That training shall go on from, without what is kept.
+        state: The state to go on from, without what is kept.
         expected: The state at step 0 of the same training, which gives names, shapes and types.
         owner: Whose state it should be, for the error: "this model".
         has: And what an array of it is like: "this model has".

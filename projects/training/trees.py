@@ -1,4 +1,4 @@
-"""Trees of JAX arrays of one member or of a population: stacked, and as the flat arrays of a state."""
+"""Stack trees of JAX arrays of a population, and turn them into the flat arrays of a state."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from projects.training.state import check_fits, without_kept
 
 
 def stacked(members: Sequence[Any]) -> Any:
-    """One tree for a population: a member's own where it is alone, else with a leading member axis."""
+    """Return one tree for a population: a single member's own, else with a leading member axis."""
     if len(members) == 1:
         return members[0]
     return jax.tree.map(lambda *leaves: np.stack(leaves), *members)
@@ -38,10 +38,10 @@ def leaves_in(
     """The leaves of these names that a state holds, as `flat_arrays` took them.
 
     Args:
-        state: That training shall go on from.
-        names: Of the leaves, in their order.
+        state: The state to go on from.
+        names: Names of the leaves, in their order.
         start: The state of the same population at step 0, which gives names, shapes and types.
-        n_members: Of the population.
+        n_members: Number of members.
 
     Raises:
         ValueError: The state is of another population: an array is missing, left over, or has another shape or type.

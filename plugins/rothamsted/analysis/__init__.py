@@ -1,4 +1,4 @@
-"""From runs in a tracking store to summaries, comparisons and tables.
+"""Turn runs of a tracking store into summaries, comparisons and tables.
 
-Any set of MLflow runs can be analysed, whoever logged it.
+Any set of MLflow runs can be analysed, whatever logged them.
 """

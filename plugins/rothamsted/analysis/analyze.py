@@ -1,7 +1,6 @@
-"""From a dataset to everything that is shown of it: summaries, comparisons, factors, curves, and what is missing.
+"""Analyse a dataset: summaries, comparisons, factors, curves, and gaps with their reasons.
 
-Apart from the statistics, which see arrays: here is decided which arrays answer which question, and what is said
-where there is no answer.
+It decides which arrays the statistics get for each question, and what is said if there is no answer.
 """
 
 from __future__ import annotations
@@ -60,13 +59,13 @@ def analyze(
     *,
     parts: frozenset[Part] = ALL,
 ) -> Analysis:
-    """Analyse a dataset. What cannot be computed, or is no part of what is asked, is a gap with its reason.
+    """Analyse a dataset. What cannot be computed, or was not asked for, becomes a gap with its reason.
 
-    The conditions of a contest are given, not searched: they have no ranking. Where a factor is the task, conditions
-    are those without it, and what is said of them is over its values.
+    The conditions of a contest are given, not searched, so they have no ranking. If a factor is the task, conditions
+    are those without it, and all results are over its values.
 
     Raises:
-        UserError: The task is no factor, or has one value only.
+        UserError: The task is not a factor, or has only one value.
     """
     if dataset.task is not None and dataset.cells is None:
         return _over_tasks(dataset, settings, parts)

@@ -1,6 +1,6 @@
-"""The curves of conditions as means with interval bands, along steps, epochs, samples and seconds.
+"""Turn the curves of conditions into means with interval bands, along steps, epochs, samples and seconds.
 
-Samples are an axis only where a reader asks for them: the others are computed for every report.
+The axis samples is computed only if it is asked for, the others for every report.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ Smooth = Callable[[np.ndarray], np.ndarray]  # the values of one curve, (point,)
 def bands_of(
     dataset: Dataset, ranking: Sequence[int], *, level: float, method: str, gaps: dict[str, str]
 ) -> dict[str, dict[Axis, tuple[Band, ...]]]:
-    """Bands of every metric that was read with curves: metric -> axis -> one a condition, best conditions first.
+    """Return the bands of every metric with curves: metric -> axis -> one for each condition, best conditions first.
 
     Args:
-        dataset: With series.
+        dataset: A dataset with series.
         ranking: Conditions with a mean, best first; the others come after them.
         level: Nominal coverage at each point.
         method: A name of INTERVALS.
-        gaps: Told where there is no curve at all, or not of all conditions.
+        gaps: Gets a note if there is no curve at all, or not for all conditions.
     """
     members = members_of(dataset)
     n_pruned = sum(bool(condition.pruned) for condition in dataset.conditions)
@@ -69,17 +69,17 @@ def band_of(
     metric: Metric,
     smooth: Smooth | None = None,
 ) -> Band | None:
-    """The band of one metric of one condition over its replicates; None where none has a curve along this axis.
+    """Return the band of one metric of one condition over its replicates; None if none has a curve along this axis.
 
     Args:
-        number: Of the condition.
-        replicates: Of the condition.
-        name: Of the metric.
-        axis: Along which.
+        number: Number of the condition.
+        replicates: Replicates of the condition.
+        name: Name of the metric.
+        axis: The axis of the band.
         level: Nominal coverage at each point.
         method: A name of INTERVALS.
         metric: What is declared of the metric.
-        smooth: Done to the values of each replicate, in the order of steps, before anything is computed over them.
+        smooth: Applied to the values of each replicate, in the order of steps, before the band is computed.
     """
     curves = curves_of(replicates, name, axis, smooth)
     if not curves:
@@ -91,7 +91,7 @@ def band_of(
 def curves_of(
     replicates: Sequence[Replicate], name: str, axis: Axis, smooth: Smooth | None = None
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """x and values of each replicate that finished; those that diverged or failed left a part of a curve, no result."""
+    """Return x and values of each finished replicate. Others left only a part of a curve."""
     curves = []
     for replicate in replicates:
         series = replicate.series.get(name)

@@ -1,4 +1,4 @@
-"""How often a replicate of a condition beats one of the reference: counts with an interval, for each comparison."""
+"""Count how often a replicate of a condition beats one of the reference, with an interval, for each comparison."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from rothamsted.statistics.reduce import Direction
 def with_better(
     found: Comparisons, values: np.ndarray, numbers: Sequence[int], *, is_paired: bool, direction: Direction
 ) -> Comparisons:
-    """Return comparisons whose rows say how often the condition was better.
+    """Return the comparisons with how often the condition was better in each row.
 
     Args:
         found: Comparisons with one reference.
-        values: (condition, seed), NaN where missing.
+        values: (condition, seed), NaN if missing.
         numbers: The conditions' numbers, in the order of `values`.
-        is_paired: Whether replicates of one seed are compared; else each with each.
+        is_paired: Whether only replicates of the same seed are compared; else each with each.
         direction: Which way is better.
     """
     row_of = {number: row for row, number in enumerate(numbers)}

@@ -1,4 +1,4 @@
-"""Write the command lines that a report gives a reader: quoted for a shell, each a line that can be pasted as it is."""
+"""Write the command lines of a report: quoted for a shell, each a line that can be pasted as it is."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ FILE = "resolved.json"  # the sweep as it ran: every key written out, changes of
 
 
 def run_line(entry: str, parameters: Mapping[str, str], *, is_in_project: bool = True, project: str = ".") -> str:
-    """One call of an entry point: `mlflow run . -e promote --env-manager local -P sweep=quickstart`.
+    """Return one call of an entry point: `mlflow run . -e promote --env-manager local -P sweep=quickstart`.
 
     Args:
-        entry: Of MLproject, or a command of `rothamsted`, which are the same.
+        entry: An entry point of MLproject. The commands of `rothamsted` have the same names.
         parameters: Name -> value.
-        is_in_project: What is trained is an entry point of this project; else there may be no MLproject with this one.
-        project: What `mlflow run` is given, see `project_of`.
+        is_in_project: Whether an entry point of this project is trained. If not, there may be no MLproject with this
+            entry point.
+        project: Argument of `mlflow run`, see `project_of`.
     """
     if not is_in_project:
         given = [f"--{name} {shlex.quote(value)}" for name, value in parameters.items()]
@@ -30,12 +31,12 @@ def run_line(entry: str, parameters: Mapping[str, str], *, is_in_project: bool =
 
 
 def call_line(name: str, study: str, changes: Mapping[str, Any]) -> str:
-    """The call that goes on with a sweep: `rt.sweep(rt.load("digits").sweep, replicates=7)`.
+    """Return the call that goes on with a sweep: `rt.sweep(rt.load("digits").sweep, replicates=7)`.
 
     Args:
-        name: Of the sweep.
-        study: As its file has it. A function that has no name in a file or in a notebook's cells is not found again, so
-            that the call begins with the result.
+        name: Name of the sweep.
+        study: The study as the sweep's file has it. A function without a name in a file or in a notebook's cells cannot
+            be found again, so the call then begins with the result.
         changes: Dotted key -> value.
     """
     sections: dict[str, Any] = {}
@@ -54,11 +55,11 @@ def call_line(name: str, study: str, changes: Mapping[str, Any]) -> str:
 
 
 def project_of(started: str, commit: str) -> str:
-    """What `mlflow run` is given, as a shell reads it: the folder that the reader is in, or an address at a commit.
+    """Return the argument of `mlflow run`, quoted for a shell: the working directory, or an address at a commit.
 
     Args:
-        started: How the sweep was, see `tags.STARTED`.
-        commit: That it ran; empty: not known.
+        started: How the sweep was started, see `tags.STARTED`.
+        commit: The commit that it ran; empty: not known.
     """
     if started in ("", BY_CALL):
         return "."
@@ -67,23 +68,23 @@ def project_of(started: str, commit: str) -> str:
 
 
 def is_entry_point(study: str | None) -> bool:
-    """Whether what is trained is an entry point of MLproject: no function of a script, no command, no other project."""
+    """Return whether an entry point of MLproject is trained, and no function, command or other project."""
     return study is not None and ":" not in study and not study.endswith(".py")
 
 
 def resolved_path(name: str) -> str:
-    """Where `fetch_line` puts the resolved file of the sweep of this name."""
+    """Return where `fetch_line` puts the resolved file of the sweep of this name."""
     return f"{_folder(name)}/{FILE}"
 
 
 def fetch_line(name: str, run_id: str) -> str:
-    """Download the resolved file of a sweep from its run, which needs the tracking store that holds it."""
+    """Return the command that downloads the resolved file of a sweep from its run in the tracking store."""
     run, place = shlex.quote(run_id), _folder(name)
     return f"mlflow artifacts download --run-id {run} --artifact-path sweep/{FILE} --dst-path {place}"
 
 
 def wrapped(line: str, width: int = 62) -> str:
-    """A command over several lines, each at most `width` wide where that can be, which a shell reads as one."""
+    """Return a command over several lines, each at most `width` wide if possible, which a shell reads as one."""
     rows = [""]
     for part in re.split(r" (?=-)", line):
         if rows[-1] and len(rows[-1]) + len(part) + 3 > width:
@@ -98,5 +99,5 @@ def _folder(name: str) -> str:
 
 
 def name_beside(name: str, what: str) -> str:
-    """The name of a sweep that is made from another: "quickstart-again"."""
+    """Return the name of a sweep that is made from another: "quickstart-again"."""
     return f"{name.replace('.', '-')[: LONGEST_NAME - len(what) - 1]}-{what}"

@@ -1,4 +1,4 @@
-"""Compare conditions over tasks: aggregates, profiles, improvement, ranks, and what is said of them."""
+"""Compare conditions over tasks: aggregates, profiles, probability of improvement, ranks, and remarks."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def compare_over_tasks(dataset: Dataset, grid: Grid, ranking: Sequence[int], set
     """Compare the conditions of a grid.
 
     Args:
-        dataset: The runs as they were made, with its task.
-        grid: Made of it.
+        dataset: The runs as they were made, with the task.
+        grid: The grid of the dataset.
         ranking: Conditions by their mean over tasks, best first.
-        settings: Level, of every interval and of the ranks.
+        settings: The level of all intervals and of the ranks.
     """
     is_lower = dataset.objective.direction == "minimize"
     has_scores = bool(grid.ends) or (dataset.task is not None and dataset.task.scale == "none")
@@ -88,7 +88,7 @@ def _resampled(tasks: Tasks, order: Sequence[int], level: float, rng: np.random.
 
 
 def said_of(dataset: Dataset, grid: Grid) -> tuple[str, ...]:
-    """Say what the number of a condition is, and what is left out."""
+    """Say what the number of a condition means, and what is left out."""
     return (_how(dataset, grid), *_left_out(grid), *_uneven(grid))
 
 

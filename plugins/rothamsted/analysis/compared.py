@@ -1,7 +1,4 @@
-"""Conditions against the best of the others, and against a reference that was named.
-
-A comparison has parts (test, effect, probability, correction) that belong together.
-"""
+"""Compare conditions with the best of the others, and with a named reference."""
 
 from __future__ import annotations
 
@@ -36,18 +33,18 @@ def best_of(
     means: Sequence[float],
     over: str = MEAN,
 ) -> Best | None:
-    """What is said of each condition against the best of the others.
+    """Compare each condition with the best of the others.
 
     Args:
-        values: (condition, seed), best mean first; NaN where missing.
+        values: (condition, seed), best mean first; NaN if missing.
         numbers: The conditions' numbers.
         direction: Which way is better.
-        level: Probability that the truly best one is in the set, and that no best one is called worse.
-        paired: Whether the columns are common seeds.
+        level: Probability that the truly best condition is in the set, and that no best condition is called worse.
+        paired: Whether columns are common seeds.
         method: A name in BEST_METHODS.
-        smallest_difference: A loss that does not matter; None: every loss does.
-        means: That the conditions are ranked by.
-        over: What stands for the values of a condition, as `objective.over`.
+        smallest_difference: A loss up to this does not matter; None: every loss matters.
+        means: The means that conditions are ranked by.
+        over: The number of a condition, as `objective.over`.
     """
     found = compare_with_best(
         values,
@@ -72,7 +69,7 @@ def best_of(
 
 
 def reference_of(dataset: Dataset, wanted: int | Mapping[str, Any]) -> tuple[int | None, str]:
-    """The number of the condition that is named by its number or by its values, or None and why there is none."""
+    """Return the number of the condition with this number or these values, or None and why there is none."""
     if isinstance(wanted, int):
         is_there = any(condition.number == wanted for condition in dataset.conditions)
         numbers = [condition.number for condition in dataset.conditions]
@@ -95,12 +92,12 @@ def reference_of(dataset: Dataset, wanted: int | Mapping[str, Any]) -> tuple[int
 
 
 def compared_rows(numbers: Sequence[int], reference: int, gaps: dict[str, str]) -> list[tuple[int, int]]:
-    """The row and the number of each condition that is compared with the reference, the best first.
+    """Return the row and the number of each condition that is compared with the reference, the best first.
 
     Args:
         numbers: The conditions' numbers, the best first.
         reference: One of them.
-        gaps: Told where not all conditions are compared.
+        gaps: Gets a note if not all conditions are compared.
     """
     others = [(row, number) for row, number in enumerate(numbers) if number != reference]
     if len(others) > MOST_COMPARED:
@@ -123,16 +120,16 @@ def compare_with(
     """Compare conditions with a reference; the p-values are corrected for all rows together.
 
     Args:
-        values: (condition, seed), best mean first; NaN where missing.
+        values: (condition, seed), best mean first; NaN if missing.
         numbers: The conditions' numbers.
         reference: One of them.
         test: A name of TESTS.
         correction: A name of CORRECTIONS; a joint one replaces the test.
-        level: Nominal coverage; a row differs where its corrected p is below 1 - level.
+        level: Nominal coverage; a row differs if its corrected p is below 1 - level.
         direction: Which way is better.
-        gaps: Told where not all conditions are compared.
-        seeds: Of the values that count, by condition; empty where one is not known. A paired test is replaced by its
-            unpaired twin in the rows whose seeds do not pair them, and for all where they pair too few.
+        gaps: Gets a note if not all conditions are compared.
+        seeds: Seeds of the values that count, by condition; empty if one is not known. A paired test is replaced by its
+            unpaired twin in rows that seeds do not pair, and in all rows if seeds pair too few.
     """
     family = pairing_of_all([seeds[number] for number in numbers])
     against = values[list(numbers).index(reference)]
@@ -165,7 +162,7 @@ def compare_with(
 
 
 def joined_tests(n_rows: Mapping[str, int]) -> str:
-    """'paired t', or 'paired t (14 rows), Welch (1)': which tests the rows of a family had."""
+    """Name the tests of the rows of a family: 'paired t', or 'paired t (14 rows), Welch (1)'."""
     names = sorted(n_rows, key=lambda name: -n_rows[name])
     if len(names) < 2:
         return "".join(names)

@@ -1,6 +1,6 @@
-"""Conditions against a reference that was named, by medians, interquartile means or quantiles.
+"""Compare conditions with a named reference by medians, interquartile means or quantiles.
 
-Apart from `compared`, whose tests and effect sizes are about means.
+`compared` does so by means.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ def compare_centres_with(
     """Compare conditions with a reference; the p-values are corrected for all rows together (Holm).
 
     Args:
-        values: (condition, seed), the best first; NaN where missing.
+        values: (condition, seed), the best first; NaN if missing.
         numbers: The conditions' numbers.
         reference: One of them.
-        over: What stands for the values of a condition, as `objective.over`; another than the mean.
-        level: Nominal coverage; a row differs where its corrected p is below 1 - level.
+        over: The number of a condition, as `objective.over`; not the mean.
+        level: Nominal coverage; a row differs if its corrected p is below 1 - level.
         direction: Which way is better.
-        gaps: Told where not all conditions are compared.
-        seeds: Of the values that count, by condition; empty where one is not known.
+        gaps: Gets a note if not all conditions are compared.
+        seeds: Seeds of the values that count, by condition; empty if one is not known.
     """
     against = values[list(numbers).index(reference)]
     others = compared_rows(numbers, reference, gaps)

@@ -1,4 +1,4 @@
-"""What both readers of a sweep, of the search and of the record, make alike: conditions and the order of replicates."""
+"""Make the conditions of a sweep and order its replicates, for the reader of the search and that of the record."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _DROPPED = re.compile(r"dropped after (\d+)")
 def make_condition(
     number: int, values: Mapping[str, Any], *, race: str = "", pruned: str = "", **more: Any
 ) -> Condition:
-    """A condition of a sweep; `more` are further fields of it."""
+    """Make a condition of a sweep; `more` are further fields."""
     dropped = _DROPPED.fullmatch(race)
     after = int(dropped[1]) if dropped else 0
     kept = pruned[:MOST_REASON]
@@ -27,12 +27,12 @@ def make_condition(
 
 
 def values_key(values: Mapping[str, Any]) -> Hashable:
-    """A key that is equal for conditions with equal values."""
+    """Return a key that is equal for conditions with equal values."""
     return identity(values)
 
 
 def in_order(replicates: Sequence[Replicate]) -> tuple[Replicate, ...]:
-    """By condition, those of the search first, then by seed."""
+    """Order replicates by condition, those of the search first, then by seed."""
     return tuple(sorted(replicates, key=lambda r: (r.condition, r.phase == "confirm", _seed_order(r.seed))))
 
 

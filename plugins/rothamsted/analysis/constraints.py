@@ -1,4 +1,4 @@
-"""The one rule how far a condition is from keeping its constraints."""
+"""Compute how far a condition is from keeping its constraints."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from rothamsted.expression import Constraint
 
 
 def violations(texts: Sequence[str], last: Sequence[Mapping[str, float]]) -> tuple[tuple[str, float], ...]:
-    """Constraint -> how far the means over replicates are from keeping it: at most 0, it is kept.
+    """Return constraint -> how far the means over replicates are from keeping it. It is kept at 0 or below.
 
     Args:
         texts: The constraints.
-        last: Of each finished replicate the last value of its metrics.
+        last: The last values of the metrics of each finished replicate.
 
     Returns:
-        One pair a constraint, infinite where it cannot be judged; nothing where no replicate finished.
+        One pair for each constraint, infinite if it cannot be judged; nothing if no replicate finished.
     """
     found = []
     for text in texts if last else ():
@@ -31,5 +31,5 @@ def violations(texts: Sequence[str], last: Sequence[Mapping[str, float]]) -> tup
 
 @lru_cache
 def constraint_of(text: str) -> Constraint:
-    """A constraint from its text."""
+    """Read a constraint from its text."""
     return Constraint(text)

@@ -1,6 +1,6 @@
-"""The curves of replicates with the axes that a reader may ask for: step, epoch, samples, seconds of training.
+"""Read the curves of replicates with their axes: step, epoch, samples, seconds of training.
 
-Sweeps of ours log their own seconds and epochs, and strangers may not.
+Our sweeps log seconds and epochs; runs of other tools may not.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ def read_series(
     """Return the curves of some metrics: run -> metric -> series.
 
     Args:
-        starts_ms: Run -> when it started, milliseconds since 1970: the zero of its seconds where the run has
-            no metric `seconds` of its own.
-        metrics: Those that a run did not log are absent from its answer.
+        starts_ms: Run -> its start, milliseconds since 1970: the zero of its seconds if the run has no metric
+            `seconds`.
+        metrics: The metrics to read. Metrics that a run did not log are left out for that run.
         uri: Tracking URI.
-        has_samples: Whether the samples seen are read, too.
+        has_samples: Whether the samples seen are read too.
     """
     wanted = {*metrics, SECONDS, EPOCH, *([SAMPLES] if has_samples else [])}
     run_ids, found, known = list(starts_ms), dict[str, dict[str, Series]](), dict[tuple[str, bytes], np.ndarray]()
@@ -46,16 +46,16 @@ def read_series(
 
 
 def all_series(dataset: Dataset, *, uri: str) -> dict[str, dict[str, Series]]:
-    """Return the curves of everything that the runs of a dataset have logged: run -> metric -> series."""
+    """Return the curves of all metrics that the runs of a dataset have logged: run -> metric -> series."""
     runs = [one for one in dataset.replicates if one.run_id]
     metrics = {name for one in runs for name in one.metrics}
     return read_series({one.run_id: one.started_ms for one in runs}, metrics, uri=uri)
 
 
 def default_curves(objective: str, known: Collection[str]) -> list[str]:
-    """The metrics whose curves are read when nobody says which: the objective, its partner, a loss, the learning rate.
+    """Return the metrics to read with curves by default: the objective, its partner, a loss, the learning rate.
 
-    The loss is what stands for a run's progress where the objective is measured once.
+    The loss shows the progress of a run if the objective is measured once.
     """
     partner = objective.replace("val", "train").replace("idation", "") if "val" in objective else objective
     loss = [] if objective in LOSSES else [name for name in LOSSES if name in known][:1]

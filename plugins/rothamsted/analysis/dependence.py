@@ -1,6 +1,6 @@
-"""Say which statements still hold where trials depend on results: samplers that look at them, pruning, races, stages.
+"""Say which statements still hold if trials depend on results: adaptive samplers, pruning, races, stages.
 
-What is said rests on simulation (docs/log.md) and on: Nie, Tian, Taylor & Zou (2018), AISTATS, arXiv:1708.01977 (means
+The statements rest on simulation (docs/log.md) and on: Nie, Tian, Taylor & Zou (2018), AISTATS, arXiv:1708.01977 (means
 of data that are collected by results are biased); Hadad and others (2021), PNAS 118(15) (usual intervals of such data
 do not hold); Cawley & Talbot (2010), JMLR 11 (a choice on the same noise is optimistic).
 """
@@ -38,7 +38,7 @@ BY_STAGES = (
 
 
 def statements(dataset: Dataset) -> tuple[str, ...]:
-    """Return what still holds, a paragraph each; nothing where no result had a part in which trials were run."""
+    """Return what still holds, one paragraph each; nothing if no trial depended on results."""
     said: list[str] = []
     for look in dataset.looked_by:
         if look not in LOOKS:

@@ -1,6 +1,6 @@
-"""What the factors of a dataset do to its objective.
+"""Compute the effects of a dataset's factors on its objective.
 
-Only some datasets are made for it: levels that several conditions share.
+This needs factors with levels that several conditions share.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _ABSENT = "not set"  # the level of a factor that does not apply to a condition
 
 
 def effects_of(dataset: Dataset, numbers: Sequence[int], *, level: float) -> tuple[FactorEffects | None, str]:
-    """The analysis of variance over the ranked conditions; None with the reason where it does not apply."""
+    """Return the analysis of variance over the ranked conditions, or None with the reason if it does not apply."""
     varying = [factor.name for factor in dataset.factors if len(factor.levels) > 1]
     if not varying:
         return None, "no factor has more than one level"

@@ -1,7 +1,4 @@
-"""Equal conditions count as one, also where a sweep has trained a condition again, as earlier versions did.
-
-Apart from the readers, so that the search and the record are treated alike.
-"""
+"""Count equal conditions as one: earlier versions could train a condition of a sweep twice."""
 
 from __future__ import annotations
 
@@ -18,12 +15,12 @@ _SCORED = ("finished", "diverged")
 
 @dataclass(frozen=True, kw_only=True)
 class CountedOnce:
-    """Conditions that differ, each with its replicates.
+    """Holds the different conditions, each with its replicates.
 
     Attributes:
-        conditions: by number.
-        replicates: under these conditions, copies left out.
-        moved: number of a condition that equals another -> number of that one.
+        conditions: in the order of their numbers.
+        replicates: the replicates of these conditions, without copies.
+        moved: number of a condition that equals another -> number of the other.
         marks: sentences that say so.
     """
 
@@ -33,18 +30,17 @@ class CountedOnce:
     marks: tuple[str, ...]
 
     def number(self, condition: int) -> int:
-        """The number under which a condition counts."""
+        """Return the number under which a condition counts."""
         return self.moved.get(condition, condition)
 
 
 def counted_once(
     conditions: Sequence[Condition], replicates: Sequence[Replicate], space: Mapping[str, Range | Choice]
 ) -> CountedOnce:
-    """Merge conditions with equal values, and their replicates; those of a contest are told apart by their names.
+    """Merge conditions with equal values, and their replicates. Conditions of a contest differ by name too.
 
-    A condition stands under its first trial: the first that was neither pruned nor dropped by a race, where there is
-    one. A replicate on a seed that the condition has already is a copy, and left out; one on another seed is one
-    more replicate of it.
+    A condition has the number of its first trial that was neither pruned nor dropped by a race, or of its first trial.
+    A replicate with a seed that the condition already has is a copy and is left out. One with another seed is added.
     """
     groups: dict[Hashable, list[Condition]] = {}
     for one in sorted(conditions, key=lambda c: c.number):

@@ -1,6 +1,6 @@
-"""The sweep that a name or a run id means.
+"""Find the sweep of a name or a run id.
 
-Every command that takes `sweep=` takes both, and says the same when nothing is found.
+Every command that takes `sweep=` uses it.
 """
 
 from __future__ import annotations
@@ -21,27 +21,27 @@ _RUN_ID = re.compile(r"[0-9a-f]{32}")
 
 
 def refuse_unknown_sweep(reference: str, *, uri: str) -> None:
-    """Refuse the name of a sweep that a SQLite file of MLflow's is known not to have, as `find_sweep` does."""
+    """Raise the error of `find_sweep` early, if MLflow's SQLite file has no sweep of this name."""
     sweeps = None if _RUN_ID.fullmatch(reference) else named_sweeps(uri)
     if sweeps is not None and not any(name == reference for name, _ in sweeps):
         raise _no_sweep(reference, [name for name, _ in sweeps])
 
 
 def refuse_unknown_run(reference: str, *, uri: str) -> None:
-    """Refuse the name of a run that a SQLite file of MLflow's is known not to have, as `find_compared` does."""
+    """Raise the error of `find_compared` early, if MLflow's SQLite file has no run of this name."""
     if not _RUN_ID.fullmatch(reference) and lacks_run(uri, reference):
         raise _no_run(reference)
 
 
 def find_sweep(reference: str, *, uri: str) -> tuple[FoundRun, str]:
-    """Return the run of a sweep, and a mark for the reader where the name was not enough to be sure.
+    """Return the run of a sweep, and a mark for the reader if the name is ambiguous.
 
     Args:
-        reference: The sweep's name, or the id of its run (of one that went on with it, too).
+        reference: The sweep's name, or the id of its run or of a run that went on with it.
         uri: Tracking URI.
 
     Raises:
-        StoreError: There is none; the message names the sweeps that exist.
+        StoreError: There is no such sweep; the message names the sweeps that exist.
     """
     if _RUN_ID.fullmatch(reference):
         run = tracking.find_run(reference, uri=uri)
@@ -61,10 +61,10 @@ def find_sweep(reference: str, *, uri: str) -> tuple[FoundRun, str]:
 
 
 def find_compared(reference: str, *, uri: str) -> FoundRun:
-    """Return the run that a name or a run id means to `compare`: of a sweep, or any other.
+    """Return the run of a name or a run id for `compare`: a sweep's run, or any other.
 
     Raises:
-        StoreError: There is none, or several that are no sweep have this name.
+        StoreError: There is no such run, or several runs that are not sweeps have this name.
     """
     if _RUN_ID.fullmatch(reference):
         run = tracking.find_run(reference, uri=uri)
@@ -84,7 +84,7 @@ def find_compared(reference: str, *, uri: str) -> FoundRun:
 
 @dataclass(frozen=True, kw_only=True)
 class Staged:
-    """A sweep with its stages, as far as they have begun; one without stages is its own first and last."""
+    """Holds a sweep with the stages that have begun. A sweep without stages is its own first and last stage."""
 
     first: FoundRun
     last: FoundRun
@@ -92,7 +92,7 @@ class Staged:
 
     @property
     def name(self) -> str:
-        """The name of the sweep as its file has it."""
+        """Give the name of the sweep as its file has it."""
         return self.first.tags.get(tags.SWEEP, "")
 
 

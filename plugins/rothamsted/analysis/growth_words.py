@@ -1,4 +1,4 @@
-"""What was added to a sweep when, in words: for its tag, its report and the terminal."""
+"""Say what was added to a sweep and when, for its tag, its report and the terminal."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from rothamsted.wording import count
 
 
 def growth_line(entry: Mapping[str, Any]) -> str:
-    """'2026-11-28 16:40 UTC: replicates.seeds: [0, 1] -> [0, 1, 2]'."""
+    """Return a line such as '2026-11-28 16:40 UTC: replicates.seeds: [0, 1] -> [0, 1, 2]'."""
     return f"{_when(entry)}: {', '.join(entry['changes'])}"
 
 
 def growth_marks(entries: Sequence[Mapping[str, Any]]) -> list[str]:
-    """A sentence or two for each growth: what was there, what was added, and what that means for the result."""
+    """Return a sentence or two for each growth: what existed, what was added, and what that means for the result."""
     return [_mark(entry) for entry in entries]
 
 

@@ -1,7 +1,7 @@
-"""Crossed replicates as the independent ones that they are worth, for everything that is computed of a dataset.
+"""Replace crossed replicates by independent ones before anything is computed from a dataset.
 
-Every interval, test and verdict takes independent replicates: this is done once, before all of them.
-What is shown one by one (points of plots, tables of replicates) are the replicates that were trained.
+Every interval, test and verdict assumes independent replicates. Points of plots and tables of replicates still show the
+replicates that were trained.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ DESCRIPTIVE = ("mean", "sd", "median", "iqm", "min", "max")  # of a summary: of 
 
 
 def independent(dataset: Dataset) -> Dataset:
-    """The dataset with the search's finished replicates of each condition replaced by independent ones.
+    """Return the dataset with the search's finished replicates of each condition replaced by independent ones.
 
-    As many as the shortest source has numbers, see `statistics.crossed`. Replicates that did not finish stay. A
-    dataset without crossed replicates is returned as it is.
+    There are as many as the shortest source has values, see `statistics.crossed`. Replicates that did not finish stay.
+    A dataset without crossed replicates is returned as it is.
     """
     if not dataset.crossed:
         return dataset
@@ -35,9 +35,9 @@ def independent(dataset: Dataset) -> Dataset:
 
 
 def with_trained(analysis: Analysis) -> Analysis:
-    """An analysis of independent replicates with counts, means and ends of those that were trained.
+    """Return an analysis of independent replicates with the counts, means and extremes of those that were trained.
 
-    Numbers behind intervals, standard errors and intervals stay those of the independent ones.
+    Standard errors, intervals and their n stay those of the independent replicates.
     """
     members = members_of(analysis.dataset)
 

@@ -1,4 +1,4 @@
-"""Tags of runs that hold JSON: ours, and anybody may change them."""
+"""Read tags of runs that hold JSON. Tags can be changed by anybody, so they are checked."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rothamsted.tracking import FoundRun
 
 
 def json_tag(run: FoundRun, key: str) -> dict[str, Any]:
-    """The object that a tag holds; empty where there is no such tag.
+    """Return the object that a tag holds; empty if there is no such tag.
 
     Raises:
         StoreError: it holds something else.

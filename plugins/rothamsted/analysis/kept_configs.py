@@ -1,4 +1,4 @@
-"""The configs that the runs of replicates keep: config.json, with every field as it was trained."""
+"""Read the configs that the runs of replicates keep: config.json, with every field as it was trained."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def kept_configs(dataset: Dataset, *, uri: str) -> dict[str, str]:
     """Return the config of each run that has one, as the text of its file.
 
     Args:
-        dataset: Whose replicates are asked for.
+        dataset: The dataset of the replicates.
         uri: Tracking URI.
     """
     found = {

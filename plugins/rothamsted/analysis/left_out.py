@@ -21,7 +21,7 @@ REASONS = {
 
 
 def left_out(dataset: Dataset, shown: Collection[int]) -> dict[str, list[int]]:
-    """Return why conditions are not among those shown, and their numbers, by a name of REASONS."""
+    """Return the conditions that are not shown: reason (a name of REASONS) -> numbers."""
     members, kept = members_of(dataset), set(shown)
     found: dict[str, list[int]] = {}
     for condition in dataset.conditions:
@@ -31,7 +31,7 @@ def left_out(dataset: Dataset, shown: Collection[int]) -> dict[str, list[int]]:
 
 
 def left_out_words(dataset: Dataset, shown: Collection[int]) -> str:
-    """Say who is left out: "2 in which a replicate diverged (3 and 7) and 1 that was pruned (12)"; empty: nobody."""
+    """Say what is left out: "2 in which a replicate diverged (3 and 7) and 1 that was pruned (12)"; empty: nothing."""
     return joined(
         f"{len(numbers)} {REASONS[why][len(numbers) > 1]} ({_numbers(numbers)})"
         for why, numbers in left_out(dataset, shown).items()
@@ -39,7 +39,7 @@ def left_out_words(dataset: Dataset, shown: Collection[int]) -> str:
 
 
 def over_words(dataset: Dataset, shown: Collection[int]) -> str:
-    """Say over how many conditions something is: "all 16 conditions", "13 of 16 conditions"."""
+    """Say how many conditions count: "all 16 conditions", "13 of 16 conditions"."""
     total, kept = len(dataset.conditions), set(shown)
     n = sum(condition.number in kept for condition in dataset.conditions)
     return f"all {total} conditions" if n == total else f"{n} of {total} conditions"

@@ -1,4 +1,4 @@
-"""Which metrics have been logged, and what is said of one that has not: nothing here takes long to import."""
+"""Check that metrics have been logged, without slow imports."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ BOOKKEEPING = frozenset({SECONDS, EPOCH, SAMPLES, "objective"})  # metrics that 
 
 
 def refuse_unknown_metrics(wanted: Collection[str], sweep: str, *, uri: str) -> None:
-    """Refuse a metric that a SQLite file of MLflow's is known not to have of a sweep, as `read_sweep` does.
+    """Raise the error of `read_sweep` early, if MLflow's SQLite file has no such metric of a sweep.
 
-    What may be arithmetic on metrics is left to who reads the sweep.
+    A name that may be arithmetic on metrics is not checked here.
     """
     logged = (logged_metrics(uri, sweep) if wanted else None) or {}
     of_replicates = [name for name, is_of_replicate in logged.items() if is_of_replicate]
@@ -26,7 +26,7 @@ def check_metrics(wanted: Collection[str], known: Collection[str], place: str) -
     """Refuse a metric that no replicate has logged.
 
     Raises:
-        StoreError: with the metrics that exist; nothing is refused where there is none at all.
+        StoreError: names the metrics that exist. If no metric at all is logged, nothing is refused.
     """
     results = sorted(set(known) - BOOKKEEPING)
     for name in wanted:

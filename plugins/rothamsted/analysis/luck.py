@@ -1,6 +1,6 @@
-"""What luck was worth: the search's mean of a condition against its mean on fresh seeds, with an interval.
+"""Compute what luck was worth: the search's mean of a condition minus its mean on fresh seeds, with an interval.
 
-The sweep that ends and the analysis that comes later both say it, and have to say the same.
+A sweep that ends and a later analysis both use it.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ def luck_of(
 ) -> Luck:
     """Compare the objectives of the search with those on fresh seeds: Welch's interval of the difference of means.
 
-    The seeds differ, so that nothing is paired, and the two spreads need not be equal. Where neither side has any
-    spread the interval has no width, as everywhere.
+    The seeds differ, so nothing is paired, and the two spreads need not be equal. If neither side has any spread, the
+    interval has no width.
 
     Args:
         search: (replicate,) of one condition; NaN and infinity are left out.
         fresh: (replicate,) of the same condition, on seeds that the search never used.
-        direction: minimize or maximize: luck is positive where the search looked better.
+        direction: minimize or maximize: luck is positive if the search looked better.
         level: Nominal coverage of the interval.
-        over: What stands for the values, as `objective.over`; of another than the mean see `centre_differences`.
+        over: The number of a condition, as `objective.over`. For others than the mean see `centre_differences`.
     """
     searched, confirmed = np.asarray(search, dtype=np.float64), np.asarray(fresh, dtype=np.float64)
     is_lower_better = direction == "minimize"

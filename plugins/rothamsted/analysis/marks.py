@@ -1,6 +1,6 @@
-"""What a reader has to know of a dataset before any number of it.
+"""Write the marks of a dataset: what a reader must know before any number.
 
-Apart from the analysis, which computes: these sentences count what it leaves out.
+They count what the analysis leaves out.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from rothamsted.wording import joined
 
 
 def marks_of(dataset: Dataset, members: Mapping[int, Sequence[Replicate]], ranking: Sequence[int]) -> list[str]:
-    """Sentences on unequal, diverged, pruned, excluded and infeasible conditions."""
+    """Return sentences on unequal, diverged, pruned, excluded and infeasible conditions."""
     marks = []
     counts = {len([r for r in members[number] if r.outcome == "finished"]) for number in ranking}
     if len(counts) > 1:
@@ -89,7 +89,7 @@ def _range_marks(dataset: Dataset) -> list[str]:
 
 
 def no_score(dataset: Dataset, members: Mapping[int, Sequence[Replicate]]) -> str:
-    """Why there is no best condition."""
+    """Say why there is no best condition."""
     if any(
         condition.broken and any(r.outcome == "finished" for r in members[condition.number])
         for condition in dataset.conditions

@@ -1,7 +1,7 @@
-"""Notice conditions that gave the same numbers, bit for bit: what differs between them had no effect.
+"""Find conditions that gave the same numbers, bit for bit: what differs between them had no effect.
 
-A step schedule of 5 epochs in a look of 3, a weight decay below what a float32 can hold: such conditions are one, and
-to confirm or keep both would be to train one of them twice.
+Examples are a step schedule of 5 epochs in a training of 3, and a weight decay below what a float32 can hold.
+Confirming or keeping both of such conditions would train the same condition twice.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MOST_SAID = 5
 
 @dataclass(frozen=True, kw_only=True)
 class Twins:
-    """Conditions that gave the same bits at all their common seeds."""
+    """Holds conditions that gave the same bits at all their common seeds."""
 
     conditions: tuple[int, ...]  # by number, two or more
     factors: tuple[str, ...]  # that differ between them; none where they are one condition by their values, too
@@ -29,10 +29,10 @@ class Twins:
 
 
 def twins_of(dataset: Dataset) -> tuple[Twins, ...]:
-    """The groups of conditions that gave the same bits in the search, at two common seeds or more.
+    """Return the groups of conditions that gave the same bits in the search, at two common seeds or more.
 
-    Where curves were read, they are compared; else the objectives. Of a metric whose values are equal by chance (an
-    accuracy of 100 rows), equal objectives say nothing: if one is found twice in what is left, there are no groups.
+    Curves are compared if they were read, else the objectives. Some metrics have equal values by chance, such as an
+    accuracy of 100 rows. So if some other objective occurs twice, there are no groups.
     """
     cells = {number: _cells(of_one) for number, of_one in members_of(dataset).items()}
     groups: dict[int, list[int]] = {}
@@ -60,7 +60,7 @@ def twins_of(dataset: Dataset) -> tuple[Twins, ...]:
 
 
 def distinct(dataset: Dataset, numbers: Sequence[int]) -> list[int]:
-    """These conditions without those that gave the same bits as an earlier one: what can be confirmed, and kept."""
+    """Return these conditions without those that gave the same bits as an earlier one, for confirmation and stages."""
     group = {number: twins.conditions[0] for twins in twins_of(dataset) for number in twins.conditions}
     first: dict[int, int] = {}
     for number in numbers:
@@ -69,7 +69,7 @@ def distinct(dataset: Dataset, numbers: Sequence[int]) -> list[int]:
 
 
 def twin_marks(dataset: Dataset) -> list[str]:
-    """Sentences on what made no difference."""
+    """Return sentences on what made no difference."""
     found = [twins for twins in twins_of(dataset) if twins.factors]
     said = [_said(twins) for twins in found[:MOST_SAID]]
     more = len(found) - len(said)

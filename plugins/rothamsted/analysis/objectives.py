@@ -1,4 +1,4 @@
-"""The one rule how the curve of a replicate becomes the number that conditions are compared by."""
+"""Turn the curve of a replicate into the number that conditions are compared by."""
 
 from __future__ import annotations
 
@@ -17,18 +17,17 @@ OBJECTIVE = "objective"  # the metric under which a replicate's single number is
 
 
 def objective_key(index: int, metric: str) -> str:
-    """The metric under which a replicate's number of one objective is logged: `objective` for the first."""
+    """Return the metric under which a replicate's number of an objective is logged: `objective` for the first."""
     return OBJECTIVE if index == 0 else f"{OBJECTIVE}.{metric.replace('/', '.')}"
 
 
 def counted(
     steps: Sequence[int] | np.ndarray, values: Sequence[float] | np.ndarray, *, counts_step_0: bool = False
 ) -> np.ndarray:
-    """The values of a curve that count as results: all but the one before the first update (step 0).
+    """Return the values of a curve that count as results: all but the one before the first update (step 0).
 
-    An untrained model is no result, unless it is the only one: where all seeds start alike, its loss would be the
-    best of every condition that does not learn. What step 0 means in a stranger's project nobody knows: there it
-    counts.
+    An untrained model is not a result, unless there is no other. If all seeds start alike, its loss would be the best
+    of every condition that does not learn. In a foreign project step 0 may mean anything, so it counts there.
     """
     found = np.asarray(values, dtype=np.float64)
     return found if counts_step_0 or len(found) == 1 else found[np.asarray(steps) > 0]
@@ -41,17 +40,17 @@ def number_of(
     *,
     counts_step_0: bool = False,
 ) -> float:
-    """The objective's value on a curve; NaN where no value counts.
+    """Return the objective's value on a curve; NaN if no value counts.
 
     Raises:
-        StudyError: The mean of the last K values of a shorter curve is asked for.
+        StudyError: The objective is the mean of the last K values, and the curve is shorter.
     """
     results = counted(steps, values, counts_step_0=counts_step_0)
     return reduce_curve(results, objective.reduce, objective.direction) if len(results) else math.nan
 
 
 def objective_of(series: Series | None, objective: Objective, *, counts_step_0: bool = False) -> float | None:
-    """The objective's value on a recorded curve; None where the metric was not logged, or not often enough."""
+    """Return the objective's value on a recorded curve; None if the metric was not logged, or not often enough."""
     if series is None or not len(counted(series.steps, series.values, counts_step_0=counts_step_0)):
         return None
     try:
@@ -61,10 +60,10 @@ def objective_of(series: Series | None, objective: Objective, *, counts_step_0: 
 
 
 def not_finite(scores: Iterable[float | None], metrics: Iterable[str]) -> str:
-    """Why a replicate that trained to its end has diverged, in a line: an objective is NaN or infinite; else empty.
+    """Say in a line that a replicate has diverged because an objective is NaN or infinite; else empty.
 
     Args:
-        scores: One an objective; None where there is none, which is no divergence.
+        scores: One for each objective; None if there is none, which is not a divergence.
         metrics: The objectives' names.
     """
     for score, metric in zip(scores, metrics):

@@ -17,15 +17,15 @@ MOST_LISTED = 12  # values in an error
 
 
 def matching(dataset: Dataset, where: Mapping[str, str]) -> tuple[int, ...]:
-    """The conditions that have all these values, by number.
+    """Return the numbers of the conditions that have all these values.
 
     Args:
-        dataset: Whose conditions.
-        where: Parameter -> value as it is written: 1 is 1.0, and a number may have the six digits of the labels. A
-            parameter that the sweep's file fixes may be among them, at that value.
+        dataset: The dataset of the conditions.
+        where: Parameter -> value as it is written. 1 equals 1.0, and a number may have the six digits of the labels. A
+            parameter that the sweep's file fixes may be given with that value.
 
     Raises:
-        UserError: A parameter, a value or a combination that is not there; the text says which there are.
+        UserError: A parameter, a value or a combination does not exist; the message says which do.
     """
     factors = {factor.name: factor for factor in dataset.factors}
     kept, fixed = list(dataset.conditions), fixed_parameters(dataset)
@@ -52,7 +52,7 @@ def matching(dataset: Dataset, where: Mapping[str, str]) -> tuple[int, ...]:
 
 
 def only(analysis: Analysis, numbers: Sequence[int]) -> Analysis:
-    """The analysis with these conditions alone. Ranks and verdicts are those among all conditions, not computed again.
+    """Return the analysis with only these conditions. Ranks and verdicts stay those among all conditions.
 
     Raises:
         UserError: The reference that all are compared with is not among them.
@@ -107,7 +107,7 @@ def _listed(levels: Sequence[Any]) -> str:
 
 
 def only_these(dataset: Dataset, kept: Collection[int]) -> Dataset:
-    """The dataset with these conditions alone."""
+    """Return the dataset with only these conditions."""
     conditions = tuple(condition for condition in dataset.conditions if condition.number in kept)
     return replace(
         dataset,

@@ -1,4 +1,4 @@
-"""The sentence on a replicate that lies far outside: which one, what that does to the intervals, and the way out."""
+"""Write the sentence on a replicate that lies far outside: which one, the effect on intervals, and the way out."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ COVERED = "41 to 66 %"  # simulated coverage of 95 % t intervals, 3 to 10 seeds,
 
 
 def outlying_marks(dataset: Dataset, ranking: Sequence[int]) -> list[str]:
-    """A sentence where a replicate of a ranked condition lies far outside the others of its condition; else nothing."""
+    """Return a sentence if a replicate of a ranked condition lies far outside the others; else nothing."""
     values, seeds = by_seed(dataset, ranking)
     paired = len(ranking) > 1 and is_paired(dataset, ranking)
     searched = outlying(values, is_paired=paired) if ranking else []

@@ -1,7 +1,7 @@
-"""From runs of conditions on tasks to a dataset whose conditions are compared over tasks.
+"""Turn runs of conditions on tasks into a dataset of conditions that are compared over tasks.
 
-A replicate of a condition becomes its mean score over the tasks at one seed, so that everything that is known of
-replicates holds: seeds pair conditions, intervals are over seeds.
+A replicate of a condition is its mean score over the tasks at one seed. So seeds pair conditions, and intervals are
+over seeds, as for all replicates.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Cells = Mapping[tuple[int, str], Sequence[Replicate]]  # (condition, task) -> it
 
 @dataclass(frozen=True, kw_only=True)
 class Grid:
-    """Conditions and tasks, and what was run of each on each."""
+    """Holds conditions and tasks, and the runs of each condition on each task."""
 
     tasks: tuple[str, ...]
     conditions: tuple[Condition, ...]  # without the task; the number is the least of its cells
@@ -36,16 +36,16 @@ class Grid:
     scored: tuple[str, ...]  # tasks that have a scale
 
     def values(self, condition: int, task: str) -> np.ndarray:
-        """The objectives of a cell, (run,), those that are finite."""
+        """Return the finite objectives of a condition on a task, (run,)."""
         values = np.array([one.objective for one in self.cells[condition, task] if one.outcome == "finished"])
         return values[np.isfinite(values)]
 
     def scores(self, condition: int, task: str, *, is_lower_better: bool) -> np.ndarray:
-        """The objectives of a cell on the task's scale, (run,)."""
+        """Return the objectives of a condition on a task, on the task's scale, (run,)."""
         return self.score(self.values(condition, task), task, is_lower_better=is_lower_better)
 
     def score(self, values: Any, task: str, *, is_lower_better: bool) -> Any:
-        """Values on the task's scale: 0 at its bad end and 1 at its good one; as they are without a scale."""
+        """Return values on the task's scale, 0 at its bad end and 1 at its good end; unchanged without a scale."""
         if not self.ends:
             return values
         low, high = self.ends[task]
@@ -53,10 +53,11 @@ class Grid:
 
 
 def grid_of(dataset: Dataset) -> Grid:
-    """Take conditions and tasks apart.
+    """Split the conditions of a dataset into conditions and tasks.
 
     Raises:
-        UserError: The factor is none of the dataset's, or has one value only; a scale of a task that is not there.
+        UserError: The dataset has no such factor, or it has only one value, or a scale is for a task that does not
+            exist.
     """
     task = dataset.task
     if task is None:
@@ -95,7 +96,7 @@ def grid_of(dataset: Dataset) -> Grid:
 
 
 def over_tasks(dataset: Dataset, grid: Grid) -> Dataset:
-    """Return the dataset whose conditions are compared over tasks; `cells` of it is the one that was given."""
+    """Return the dataset for the comparison over tasks. Its `cells` is the dataset that was given."""
     task = dataset.task
     has_scale = bool(grid.ends) or (task is not None and task.scale == "none")
     is_scaled = bool(grid.ends)

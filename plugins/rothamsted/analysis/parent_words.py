@@ -1,4 +1,4 @@
-"""Where fixed parameters come from that another sweep has found, in words: for plan, design, tag and report."""
+"""Say from which other sweep fixed parameters come, for plan, design, tag and report."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ MOST_LABELS = 5  # conditions that could not be ruled out, by name
 
 
 def parent_words(sweep: Sweep) -> str:
-    """'depth 2, the confirmed winner of sweep depths, run 0199…'; empty where nothing was taken."""
+    """Return words such as 'depth 2, the confirmed winner of sweep depths, run 0199…'; empty if nothing was taken."""
     taken = sweep.parameters_from
     if taken is None or taken.values is None:
         return ""
@@ -20,7 +20,7 @@ def parent_words(sweep: Sweep) -> str:
 
 
 def parent_marks(sweep: Sweep) -> list[str]:
-    """What that other sweep could not rule out, which every number here takes for granted."""
+    """Return what the other sweep could not rule out; every number here assumes its winner."""
     taken = sweep.parameters_from
     if taken is None or not taken.open_against:
         return []

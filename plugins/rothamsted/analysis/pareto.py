@@ -1,6 +1,6 @@
-"""The Pareto set of a dataset with several objectives, and how sure each condition's place in it is.
+"""Find the Pareto set of a dataset with several objectives, and how sure each condition's place in it is.
 
-Apart from the ranking, which takes means as they are: here replicates say what the means are worth.
+The ranking takes means as they are; here replicates say how sure the means are.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ _SEED = 0  # of the resamples: equal data, equal frequencies
 
 
 def pareto_of(dataset: Dataset, ranking: Sequence[int], gaps: dict[str, str]) -> ParetoSet | None:
-    """The set among the ranked conditions; None with one objective or without any ranked condition.
+    """Return the set among the ranked conditions; None with one objective or without any ranked condition.
 
     Args:
-        dataset: With several objectives.
-        ranking: Conditions with a mean that keep every constraint: the others were taken out beforehand.
-        gaps: Told why it is not known how sure the set is.
+        dataset: A dataset with several objectives.
+        ranking: Conditions with a mean that keep every constraint.
+        gaps: Gets the reason if it is not known how sure the set is.
     """
     if not dataset.others or not ranking:
         return None

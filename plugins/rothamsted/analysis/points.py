@@ -1,10 +1,10 @@
-"""Statistics over replicates as MLflow metrics: few of them, as each is a row and a chart in MLflow's UI.
+"""Compute the statistics over replicates that are logged to MLflow: few, as each is a row and a chart in its UI.
 
-A curve is mean, ci_low, ci_high and n at each step, of the metrics that a sweep judges by; of other metrics only the
-mean of the last values is written, and of bookkeeping nothing. What describes the spread (sd, sem, median, min, max)
-is written once, of the objective. Tables, exports and plots have everything: they are made from the replicates.
+Metrics that a sweep judges by have curves: mean, ci_low, ci_high and n at each step. Of other metrics only the mean of
+the last values is written, and of bookkeeping nothing. The spread (sd, sem, median, min, max) is written once, for the
+objective. Tables, exports and plots have everything: they are made from the replicates.
 
-A sweep writes them when a trial ends and an analysis writes them again, and they must be alike.
+A sweep writes them when a trial ends, and an analysis may write them again.
 """
 
 from __future__ import annotations
@@ -43,23 +43,23 @@ def summary_points(
     interval: str = "t",
     keys: Collection[str] = CURVE,
 ) -> list[MetricPoint]:
-    """Summarize a metric over replicates, step by step.
+    """Summarise a metric over replicates, step by step.
 
     Args:
-        metric: Its name.
-        steps: (point,)
-        values: (replicate, point); NaN where a replicate has none.
+        metric: Name of the metric.
+        steps: (point,) the steps.
+        values: (replicate, point); NaN if a replicate has none.
         level: Nominal coverage of ci_low to ci_high.
-        timestamp_ms: Of all points.
-        known: What is known of the metric: the interval keeps to its range.
-        crossing: Which combination each replicate is, where they are crossed.
-        over: What stands for the values, as `objective.over`: of another than the mean ci_low and ci_high are those of
-            that number, which is a statistic of its own where it is no median: iqm, quantile_0.1.
-        interval: Of a mean, as `statistics.interval`.
-        keys: Statistics to write; that of `over` is written, too.
+        timestamp_ms: Time of all points, milliseconds since 1970.
+        known: What is known of the metric: the interval stays in its range.
+        crossing: The combination of each replicate, if they are crossed.
+        over: The number of a condition, as `objective.over`. ci_low and ci_high are for that number. If it is neither
+            mean nor median it is written as a further statistic: iqm, quantile_0.1.
+        interval: Kind of interval for a mean, as `statistics.interval`.
+        keys: Statistics to write; that of `over` is always written.
 
     Returns:
-        One point for each statistic and step where it is defined.
+        One point for each statistic and step at which it is defined.
     """
     points = []
     step_list = [int(step) for step in steps]
@@ -78,35 +78,35 @@ def summary_points(
 
 
 def looks_of(n_replicates: int) -> list[int]:
-    """The numbers of replicates at which a condition's objective is written: as they come, ten at most, and all."""
+    """Return the numbers of replicates at which a condition's objective is written: at most ten, the last being all."""
     if n_replicates <= MOST_LOOKS:
         return list(range(min(2, n_replicates), n_replicates + 1)) if n_replicates else []
     return sorted({round(n) for n in np.linspace(2, n_replicates, MOST_LOOKS)})
 
 
 def with_spread(points: list[MetricPoint], over: str) -> list[MetricPoint]:
-    """The spread at step 0: MLflow's UI draws a single point there as a bar with its number, else as a dot."""
+    """Return points of the spread at step 0, where MLflow's UI draws a single point as a bar with its number."""
     once = {*SPREAD} - {statistic_of(over)}
     return [p._replace(step=0) if p.key.rpartition("/")[2] in once else p for p in points]
 
 
 def of_curves(interval: str) -> str:
-    """The kind of interval at the points of curves: values between two measurements are no shares of rows."""
+    """Return the kind of interval for points of curves: values between two measurements are not shares of rows."""
     return "t" if INTERVALS[interval].is_of_rows else interval
 
 
 def metric_points(
     metric: str, steps: np.ndarray, values: np.ndarray, *, is_judged: bool, interval: str, **how: Any
 ) -> list[MetricPoint]:
-    """Summarize a study's own metric: its curve where the sweep judges by it, else the mean of the last values.
+    """Summarise a study's own metric: its curve if the sweep judges by it, else the mean of the last values.
 
     Args:
-        metric: Its name; of UNSHOWN only what is judged is written.
-        steps: (point,)
-        values: (replicate, point); NaN where a replicate has none.
-        is_judged: An objective, a constraint or early stopping looks at it.
-        interval: As `statistics.interval`; see `of_curves`.
-        how: As `summary_points` takes it.
+        metric: Name of the metric. A metric of UNSHOWN is written only if it is judged.
+        steps: (point,) the steps.
+        values: (replicate, point); NaN if a replicate has none.
+        is_judged: Whether an objective, a constraint or early stopping uses it.
+        interval: Kind of interval, as `statistics.interval`; see `of_curves`.
+        how: Further arguments of `summary_points`.
     """
     if is_judged:
         return summary_points(metric, steps, values, **how, interval=of_curves(interval))

@@ -1,6 +1,6 @@
-"""Say what a race means for the numbers of its conditions: its own error, and which intervals it spoils.
+"""Say what a race means for the numbers of its conditions: its error rate, and which intervals it spoils.
 
-The figures are simulated, see docs/statistics.md, Racing and stopping."""
+The figures are simulated, see Racing and stopping in docs/statistics.md."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ NARROW = "narrow after "  # how the fate of a condition begins that stopped with
 
 
 def race_mark(conditions: Sequence[Condition], *, level: float) -> str:
-    """Say how many conditions a race ended early, how often it errs, and what their intervals are worth.
+    """Say how many conditions a race ended early, how often it errs, and how far their intervals can be trusted.
 
     Args:
-        conditions: Of the sweep.
-        level: Of the sweep's statistics: 1 - level is the race's own error rate.
+        conditions: Conditions of the sweep.
+        level: Level of the sweep's statistics: 1 - level is the race's error rate.
 
     Returns:
-        Empty for a sweep without a race, and for one that ended none early.
+        The sentences; empty for a sweep without a race, or if the race ended none early.
     """
     n_raced = sum(bool(c.race) for c in conditions)
     n_dropped = sum(c.dropped_after > 0 for c in conditions)
@@ -43,10 +43,10 @@ def race_mark(conditions: Sequence[Condition], *, level: float) -> str:
 
 
 def race_note(race: str) -> str:
-    """Say what is wrong with the interval of a condition that left a race; empty where nothing is.
+    """Say what is wrong with the interval of a condition after a race; empty if nothing is.
 
     Args:
-        race: How it left the race: "dropped after 5", "narrow after 7", "survived".
+        race: Result of the race: "dropped after 5", "narrow after 7", "survived".
     """
     if race.startswith("dropped after "):
         return f"{_fate(race)} in the race because it looked worse: its interval is too narrow, its mean too bad"

@@ -1,9 +1,8 @@
-"""Which conditions have a mean, in what order: the one rule for tables, comparisons and promotion.
+"""Rank conditions: which have a mean, and in what order, for tables, comparisons and promotion.
 
-Where a sweep's file names another number than the mean over seeds (`objective.over`), it stands wherever "mean" is said
-here: `MeanOfCondition` is the one place that all of ranking, confirmation, stages and verdicts take it from. Apart,
-because a condition with a diverged replicate has no mean, one that was pruned neither, one that breaks a
-constraint has no place, and everybody has to agree on that.
+If a sweep's file names another number than the mean over seeds (`objective.over`), "mean" stands for that number here.
+Ranking, confirmation, stages and verdicts all take it from `MeanOfCondition`. A condition that was pruned, or has a
+diverged replicate, has no mean. One that breaks a constraint is not ranked.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from rothamsted.statistics.pareto import pareto_set
 
 @dataclass(frozen=True, kw_only=True)
 class MeanOfCondition:
-    """The mean (or what `objective.over` names) that a condition is ranked by, and that of the values there are."""
+    """Holds the mean (or the number of `objective.over`) that a condition is ranked by, and that of its own values."""
 
     adjusted: float  # for seeds that it lacks; equal to the raw one where it lacks none, and where seeds are not known
     raw: float
@@ -32,7 +31,7 @@ class MeanOfCondition:
 
 
 def members_of(dataset: Dataset, phase: Phase = "search") -> dict[int, list[Replicate]]:
-    """The replicates of each condition in a phase; a condition without any has an empty list."""
+    """Return the replicates of each condition in a phase. A condition without any has an empty list."""
     members: dict[int, list[Replicate]] = {condition.number: [] for condition in dataset.conditions}
     for replicate in dataset.replicates:
         if replicate.phase == phase:
@@ -41,12 +40,12 @@ def members_of(dataset: Dataset, phase: Phase = "search") -> dict[int, list[Repl
 
 
 def scores_of(replicates: Sequence[Replicate]) -> np.ndarray:
-    """The objective of the finished ones: (replicate,), NaN and infinity as they are."""
+    """Return the objective of the finished replicates, (replicate,); NaN and infinity stay."""
     return np.array([r.objective for r in replicates if r.outcome == "finished"], dtype=np.float64)
 
 
 def others_of(replicates: Sequence[Replicate], index: int) -> np.ndarray:
-    """A further objective of the finished ones: (replicate,), NaN where it is not known."""
+    """Return a further objective of the finished replicates, (replicate,); NaN if it is not known."""
     finished = [r.others for r in replicates if r.outcome == "finished"]
     return np.array([of_one[index] if index < len(of_one) else np.nan for of_one in finished], dtype=np.float64)
 
@@ -54,13 +53,13 @@ def others_of(replicates: Sequence[Replicate], index: int) -> np.ndarray:
 def ranked(
     dataset: Dataset, phase: Phase = "search", *, means: Mapping[int, Sequence[MeanOfCondition]] | None = None
 ) -> list[int]:
-    """Conditions with a mean of every objective that keep every constraint, best first; ties by number.
+    """Return the conditions with a mean of every objective that keep every constraint, best first; ties by number.
 
-    A condition with a diverged replicate has none: the mean of those that did not diverge would be the mean of
-    the lucky ones. One that was pruned has none: its replicates were stopped because of their values. Conditions
-    that a race dropped come after all others, the last dropped first: their means are over fewer seeds. With
-    several objectives those of the Pareto set come first, in the order of the first objective. `means` are those of
-    `adjusted_of` where they are known already.
+    A condition with a diverged replicate has no mean: the mean of the others would be that of the lucky ones. A pruned
+    condition has no mean: its replicates were stopped because of their values. Conditions that a race dropped come
+    after all others, the last dropped first, because their means are over fewer seeds. With several objectives the
+    Pareto set comes first, in the order of the first objective. `means` are those of `adjusted_of`, if they are known
+    already.
     """
     conditions = {condition.number: condition for condition in dataset.conditions}
     of_all = adjusted_of(dataset, phase) if means is None else means
@@ -76,16 +75,17 @@ def ranked(
 
 
 def means_of(dataset: Dataset, phase: Phase = "search") -> dict[int, tuple[float, ...]]:
-    """The mean of every objective, adjusted for missing seeds, of the conditions that have them, see `adjusted_of`."""
+    """Return the mean of every objective, adjusted for missing seeds, of the conditions with means."""
     return {number: tuple(one.adjusted for one in of_one) for number, of_one in adjusted_of(dataset, phase).items()}
 
 
 def adjusted_of(dataset: Dataset, phase: Phase = "search") -> dict[int, tuple[MeanOfCondition, ...]]:
-    """The mean of every objective, of the conditions that have them: not pruned, none of their replicates diverged.
+    """Return the mean of every objective of the conditions that were not pruned and have no diverged replicate.
 
-    Conditions are adjusted to each other for the seeds that they lack: those that a race gave up after the same number
-    of replicates, and those that break a constraint, among themselves. Where seeds are not known, or one stands twice
-    in a condition, and among runs of strangers whose seeds do not pair them, the means are the raw ones.
+    Conditions are adjusted to each other for the seeds that they lack. Conditions that a race dropped after the same
+    number of replicates are adjusted among themselves, and so are those that break a constraint. The means are the raw
+    ones if seeds are not known, if a seed occurs twice in a condition, or if the seeds of foreign runs do not pair
+    them.
     """
     members = {number: of_one for number, of_one in members_of(dataset, phase).items() if of_one}
     kept: dict[tuple[int, bool], list[int]] = defaultdict(list)
@@ -104,7 +104,7 @@ def adjusted_of(dataset: Dataset, phase: Phase = "search") -> dict[int, tuple[Me
 
 
 def pareto_front(dataset: Dataset, numbers: Sequence[int], phase: Phase = "search") -> frozenset[int]:
-    """The conditions that no other of these beats in the means of all objectives; all of them with one objective."""
+    """Return the conditions that no other of these beats in the means of all objectives; with one objective all."""
     if not dataset.others or not numbers:
         return frozenset(numbers)
     means = means_of(dataset, phase)
@@ -113,12 +113,12 @@ def pareto_front(dataset: Dataset, numbers: Sequence[int], phase: Phase = "searc
 
 
 def signs_of(dataset: Dataset) -> np.ndarray:
-    """(objective,) 1 where less is better, -1 where more is."""
+    """Return (objective,) 1 if less is better, -1 if more is better."""
     return np.array([1.0 if o.direction == "minimize" else -1.0 for o in (dataset.objective, *dataset.others)])
 
 
 def only(dataset: Dataset, numbers: Collection[int]) -> Dataset:
-    """The dataset with these of its conditions."""
+    """Return the dataset with only these conditions."""
     return replace(
         dataset,
         conditions=tuple(one for one in dataset.conditions if one.number in numbers),
@@ -150,15 +150,15 @@ def _values(replicates: Sequence[Replicate], index: int) -> np.ndarray:
 
 
 def survivors(dataset: Dataset, numbers: Sequence[int]) -> list[int]:
-    """Those that no race has dropped, in their order."""
+    """Return the conditions that no race has dropped, in their order."""
     dropped = {condition.number for condition in dataset.conditions if condition.dropped_after}
     return [number for number in numbers if number not in dropped]
 
 
 def by_seed(dataset: Dataset, numbers: Sequence[int]) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Objectives (condition, seed) of the search, NaN where a condition has none at a seed; and the seeds.
+    """Return the objectives (condition, seed) of the search, NaN if a condition has none at a seed; and the seeds.
 
-    Replicates without a seed, and those of a seed that stands twice in a condition, are put side by side as they come:
+    Replicates without a seed, or with a seed that occurs twice in a condition, are put side by side in their order:
     nothing pairs them (see `pairing_in`).
     """
     return _matrix(members_of(dataset), numbers, 0)
@@ -186,12 +186,12 @@ def _matrix(
 
 
 def pairing_in(dataset: Dataset, numbers: Sequence[int]) -> Pairing:
-    """Whether seeds pair the replicates of these conditions of the search, by `statistics.pairing`; else why not."""
+    """Say whether seeds pair the replicates of these conditions by `statistics.pairing`; else why not."""
     return pairing_of_all(list(seeds_of(dataset, numbers).values()))
 
 
 def seeds_of(dataset: Dataset, numbers: Sequence[int]) -> dict[int, list[str]]:
-    """The seeds of the values that count in the search, by condition; empty where one is not known."""
+    """Return the seeds of the values that count in the search, by condition; empty if one is not known."""
     members = members_of(dataset)
     return {
         number: [r.seed for r in members[number] if r.outcome == "finished" and np.isfinite(r.objective)]
@@ -200,15 +200,15 @@ def seeds_of(dataset: Dataset, numbers: Sequence[int]) -> dict[int, list[str]]:
 
 
 def is_paired(dataset: Dataset, numbers: Sequence[int]) -> bool:
-    """Whether seeds pair the replicates of these conditions, see `pairing_in`."""
+    """Return whether seeds pair the replicates of these conditions, see `pairing_in`."""
     return pairing_in(dataset, numbers).is_paired
 
 
 def near_best(numbers: Sequence[int], members: Sequence[int]) -> list[int]:
-    """The conditions whose spread counts when replicates are planned, best first.
+    """Return the conditions with the spread that counts when replicates are planned, best first.
 
-    Those that can be the best, or the best quarter where that is more: a bad condition often scatters far more than a
-    good one, and nobody plans to compare bad ones.
+    They are those that may be the best, or the best quarter if that is more. A bad condition often scatters far more
+    than a good one, and nobody plans to compare bad ones.
     """
     n = max(2, len(members), -(-len(numbers) // 4))
     return list(numbers[:n])

@@ -1,6 +1,6 @@
-"""Runs and sweeps named by a reader, put side by side: each becomes one condition with its replicates.
+"""Read the runs and sweeps of a comparison: each becomes one condition with its replicates.
 
-Each subject is found by itself, and need not share a sweep or a study.
+They need not share a sweep or a study.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _STATUS = {"FINISHED": "finished", "FAILED": "failed", "KILLED": "interrupted"}
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:
-    """One of the things compared, as it was found."""
+    """Holds one of the runs or sweeps that are compared."""
 
     name: str
     kind: str  # run, condition, sweep
@@ -54,21 +54,21 @@ def read_compared(
     over: str | None = None,
     names: Sequence[str] = (),
 ) -> tuple[Dataset, tuple[Subject, ...]]:
-    """Return the dataset whose conditions are the subjects, in the order in which they were named.
+    """Return the dataset with one condition for each subject, in their order.
 
-    Of a sweep its best condition is compared: its confirmed replicates where it has some, else those of the search.
-    Of a trial's run its replicates are compared, of any other run the run itself.
+    Of a sweep its best condition is compared: its confirmed replicates if it has some, else those of the search. Of a
+    trial's run its replicates are compared. Any other run is compared itself.
 
     Args:
         references: Names of sweeps, names or ids of runs, datasets; two or more.
         uri: Tracking URI.
-        objective: What is compared; None where the subjects agree on one.
-        over: What stands for a condition over its seeds, as `objective.over`; it picks the best condition of a sweep,
-            too. None: as the objective says.
-        names: What the subjects are called, in their order; none: as they call themselves.
+        objective: What is compared; None if the subjects agree on one.
+        over: The number of a condition, as `objective.over`; it also picks the best condition of a sweep. None: as the
+            objective says.
+        names: Names of the subjects, in their order; None: their own.
 
     Raises:
-        StoreError: Nothing of this name, several runs of this name, no metric in common.
+        StoreError: There is nothing or several runs of a name, or no metric in common.
     """
     if len(references) < 2:
         raise StoreError("compare: name two or more runs or sweeps, runs=a,b")

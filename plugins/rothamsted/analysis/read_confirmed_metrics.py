@@ -1,4 +1,4 @@
-"""Reads the final metrics of confirmed replicates as the sweep wrote them down when it ended."""
+"""Read the final metrics of confirmed replicates as the sweep recorded them when it ended."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CONFIRMED_METRICS = "statistics/confirmed_metrics.csv"
 
 
 def read_confirmed_metrics(run_id: str, *, uri: str) -> dict[str, dict[str, float]]:
-    """Return run of a replicate -> metric -> final value, as the sweep's run has them; empty where it has no record."""
+    """Return run of a replicate -> metric -> final value, as the sweep's run has them; empty if it has no record."""
     text = tracking.read_text(run_id, CONFIRMED_METRICS, uri=uri)
     found: dict[str, dict[str, float]] = {}
     place = f"run {run_id}: artifact {CONFIRMED_METRICS}"

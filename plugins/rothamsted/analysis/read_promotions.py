@@ -1,7 +1,4 @@
-"""The verdicts that promotions left with a sweep: the JSON artifacts promotion/*.json of its run, as values.
-
-A verdict is not computed here: it is shown as it was decided.
-"""
+"""Read the verdicts of promotions on a sweep: the JSON artifacts promotion/*.json of its run."""
 
 from __future__ import annotations
 
@@ -22,11 +19,11 @@ def read_promotions(run_id: str, *, uri: str) -> tuple[Promotion, ...]:
     """Return every verdict on record for a sweep, the newest first.
 
     Args:
-        run_id: Of the sweep's run.
+        run_id: Id of the sweep's run.
         uri: Tracking URI.
 
     Raises:
-        StoreError: An artifact that is no verdict.
+        StoreError: An artifact is not a verdict.
     """
     found: dict[tuple[str, str, int], Promotion] = {}
     for path in tracking.list_files(run_id, FOLDER, uri=uri):

@@ -1,6 +1,6 @@
-"""Results that lie in rows, such as files or a table, as conditions and replicates: grouped by their columns.
+"""Read results in rows, such as files or a table, as conditions and replicates: grouped by their columns.
 
-Apart from reading MLflow's runs: a row holds final values alone, and nothing says what is a parameter.
+A row has only final values, and does not say what is a parameter.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from rothamsted.wording import count
 
 @dataclass(frozen=True, kw_only=True)
 class ResultRow:
-    """What is on record of one training run.
+    """Holds the record of one training run.
 
     Attributes:
-        values: column, dotted where it was nested -> value; None and absent: there is none.
-        place: where it stands, for errors: a file, "row 3".
-        run_id: of an MLflow run; empty elsewhere.
+        values: column (dotted if it was nested) -> value; None or absent: there is none.
+        place: its place, for errors: a file, "row 3".
+        run_id: id of an MLflow run; empty for others.
         outcome: finished, diverged, failed, interrupted, running.
         started_ms: milliseconds since 1970; 0: unknown.
-        seconds: how long it took; NaN where nobody says.
+        seconds: how long it took; NaN if unknown.
     """
 
     values: Mapping[str, Any]
@@ -64,15 +64,15 @@ def read_rows(
     """Return rows as a dataset.
 
     Args:
-        rows: One a training run.
-        name: What they are called together.
+        rows: One for each training run.
+        name: A name for all of them.
         group_by: Columns whose values make a condition.
-        replicate_by: Column that tells replicates apart and pairs them over conditions, usually the seed; None: rows
-            of one condition are replicates, and nothing pairs them.
-        objective: What conditions are compared by; its expression is of columns.
+        replicate_by: Column that identifies replicates and pairs them over conditions, usually the seed. None: rows of
+            one condition are replicates, and nothing pairs them.
+        objective: What conditions are compared by: a column, or an expression of columns.
 
     Raises:
-        StoreError: No rows, a column that no row has, or two rows of one condition and replicate.
+        StoreError: There are no rows, no row has a column, or two rows have the same condition and replicate.
     """
     place = f"analyze {name}"
     if not rows:

@@ -1,6 +1,6 @@
-"""Any MLflow runs, logged by anyone, as conditions and replicates: grouped by their parameters.
+"""Read any MLflow runs as conditions and replicates: grouped by their parameters.
 
-Apart from reading sweeps of ours: here nothing is known but what the user says and the runs hold.
+Nothing is known but what the user says and the runs hold.
 """
 
 from __future__ import annotations
@@ -46,16 +46,16 @@ def read_runs(
     Args:
         experiment: Its name in MLflow.
         group_by: Parameters (or tags) whose values make a condition.
-        replicate_by: Parameter (or tag) that tells replicates apart and pairs them over conditions, usually the
-            seed; None: runs of one condition are replicates, and nothing pairs them.
+        replicate_by: Parameter (or tag) that identifies replicates and pairs them over conditions, usually the seed.
+            None: runs of one condition are replicates, and nothing pairs them.
         objective: What conditions are compared by; its metric may be arithmetic on metrics, see `score_of`.
         uri: Tracking URI.
         curves: Metrics to read with their curves.
-        has_samples: Whether curves know the samples seen at each step.
-        is_direction_guessed: Whether nobody has said the objective's direction.
+        has_samples: Whether the samples seen at each step are read too.
+        is_direction_guessed: Whether the objective's direction is a guess.
 
     Raises:
-        StoreError: No such experiment, no runs, a field or metric that no run has.
+        StoreError: There is no such experiment, it has no runs, or no run has a field or metric.
     """
     experiment_id = tracking.find_experiment(experiment, uri=uri)
     runs = [r for r in tracking.find_runs([experiment_id], {}, uri=uri) if _is_result(r)]

@@ -1,6 +1,6 @@
-"""A sweep of ours read from its search alone, for every decision that rests on it: two queries, no curves.
+"""Read a sweep from its search only, for decisions: two queries, no curves.
 
-What the record has and the search has not: curves, metrics, times, where the numbers come from.
+The search has no curves, metrics, times and provenance; the record in MLflow has.
 """
 
 from __future__ import annotations
@@ -42,17 +42,17 @@ def read_search(
     metrics: Mapping[str, Metric] | None = None,
     growths: Sequence[Mapping[str, Any]] = (),
 ) -> Dataset:
-    """Return the dataset of a sweep as its search has it: every condition that has been told something.
+    """Return the dataset of a sweep as its search has it: every condition with some result.
 
     Args:
-        queue: Of the search.
-        sweep: Whose search it is.
-        confirmation: The queue of its confirmation; None: there is none, or it does not matter.
-        run_id: Of the sweep's run.
+        queue: Queue of the search.
+        sweep: The sweep of the search.
+        confirmation: Queue of its confirmation; None: there is none, or it does not matter.
+        run_id: Id of the sweep's run.
         experiment_id: MLflow's folder of the run.
         question: The sweep file's opening comment.
-        metrics: What its study declares of its metrics.
-        growths: What was added to it when, in order.
+        metrics: Declarations of the study's metrics.
+        growths: What was added to it and when, in order.
     """
     fresh = confirmation.trials([tags.CONFIRMS, tags.RESULT]) if confirmation is not None else []
     trials = queue.trials(KEYS)

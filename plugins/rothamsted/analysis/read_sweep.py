@@ -1,6 +1,6 @@
-"""A sweep of ours read back from MLflow alone: its conditions, replicates, curves, and where they come from.
+"""Read a sweep from MLflow only: its conditions, replicates, curves and provenance.
 
-Apart from reading strangers' runs: a sweep says by its tags what is a trial, a replicate, a seed, a phase.
+The tags of a sweep's runs say what is a trial, a replicate, a seed, a phase.
 """
 
 from __future__ import annotations
@@ -58,18 +58,19 @@ def read_sweep(
     is_direction_guessed: bool = False,
     has_samples: bool = False,
 ) -> Dataset:
-    """Return the dataset of a sweep, as it stands.
+    """Return the dataset of a sweep, complete or not.
 
     Args:
         reference: Name of the sweep, or id of its run.
         uri: Tracking URI.
-        objective: Another one than the sweep's own; its metric may be arithmetic on metrics, see `score_of`.
+        objective: An objective to use instead of the sweep's own; its metric may be arithmetic on metrics, see
+            `score_of`.
         is_direction_guessed: Whether a direction that the study declares wins over the objective's.
         curves: Metrics to read with their curves; None for the objective's, its partner's and the learning rate's.
-        has_samples: Whether curves know the samples seen at each step.
+        has_samples: Whether the samples seen at each step are read too.
 
     Raises:
-        StoreError: No such sweep, no such metric, or a record that cannot be read.
+        StoreError: There is no such sweep or metric, or the record cannot be read.
     """
     found = read_sweep_runs(reference, uri=uri)
     known = sorted({name for run in found.replicates for name in run.metrics})
@@ -201,7 +202,7 @@ def _conditions(found: SweepRuns) -> tuple[list[Condition], dict[str, int]]:
 
 
 def values_of_trial(trial: FoundRun, sweep: Sweep) -> dict[str, Any]:
-    """The values of a trial's condition: by its tag, where its params can be read in two ways, else by its params."""
+    """Return the values of a trial's condition: from its tag if its params are ambiguous, else from its params."""
     if tags.CONDITION in trial.tags:
         told = json_tag(trial, tags.CONDITION)
         return own_values({name: told[name] for name in sweep.space if name in told}, sweep.space)

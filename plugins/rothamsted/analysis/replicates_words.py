@@ -1,4 +1,4 @@
-"""What changes from replicate to replicate, in words, and so what intervals speak of: the one place that says it."""
+"""Say what changes from replicate to replicate, and so what intervals are about."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _SHORT = 12  # seeds: longer lists show their ends
 
 
 def field_words(name: str) -> str:
-    """What a varied parameter is: "training seed", "data split"; another parameter is called by its name."""
+    """Name a varied parameter in words: "training seed", "data split"; other parameters keep their names."""
     return _NAMES.get(name, name)
 
 
 def replicates_words(sweep: Sweep, seeds: Sequence[int]) -> str:
-    """The replicates of a condition: "5 a condition, the same seeds in each: 0, 1, 2, 3, 4"."""
+    """Describe the replicates of a condition: "5 a condition, the same seeds in each: 0, 1, 2, 3, 4"."""
     crossed, shown = sweep.replicates.crossed, _listed(seeds)
     if crossed:
         parts = " x ".join(counted(name, n) for name, n in crossed.items())
@@ -32,12 +32,12 @@ def replicates_words(sweep: Sweep, seeds: Sequence[int]) -> str:
 
 
 def counted(name: str, n: int) -> str:
-    """So many numbers of a varied parameter: "3 training seeds", "4 values of aug.seed"."""
+    """Count the values of a varied parameter: "3 training seeds", "4 values of aug.seed"."""
     return f"{n} {_NAMES[name]}{'s' * (n != 1)}" if name in _NAMES else f"{n} values of {name}"
 
 
 def units_words(varied: Sequence[str], n: int) -> str:
-    """So many numbers that set these parameters together: "5 pairs of training seed and data split"."""
+    """Count the values of parameters that vary together: "5 pairs of training seed and data split"."""
     if len(varied) == 1:
         return counted(varied[0], n)
     unit = "pair" if len(varied) == 2 else "set"
@@ -45,9 +45,9 @@ def units_words(varied: Sequence[str], n: int) -> str:
 
 
 def conditional_words(dataset: Dataset, *, has_advice: bool = True) -> str:
-    """What intervals speak of, and what they are conditional on; empty where there are none, or nothing tells.
+    """Say what intervals are about and what they are conditional on; empty if there are none, or it is not known.
 
-    `has_advice` adds the key of a sweep file that makes them speak of more.
+    `has_advice` adds the key of a sweep file that makes them cover more.
     """
     if not dataset.varied or all(one.number == 0 for one in dataset.replicates if one.phase == "search"):
         return ""
@@ -72,7 +72,7 @@ def conditional_words(dataset: Dataset, *, has_advice: bool = True) -> str:
 
 
 def apart_words(crossed: Mapping[str, int]) -> str:
-    """How many independent replicates crossed ones are worth."""
+    """Say how many independent replicates the crossed ones are worth."""
     return f"{prod(crossed.values())} crossed replicates count as {min(crossed.values())} independent ones"
 
 

@@ -1,4 +1,4 @@
-"""Other objectives for a dataset that is there: another metric of its curves, or a score made of several."""
+"""Give a dataset another objective: another metric of its curves, or a score made of several."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _BETTER_LOW = ("loss", "error", "err", "mse", "mae", "rmse", "nll", "perplexity"
 
 
 def direction_by_name(metric: str) -> Direction | None:
-    """Which way is better, where the name of a metric says it; None where it does not."""
+    """Return the direction that the name of a metric tells, or None."""
     words = metric.lower()
     if any(word in words for word in _BETTER_HIGH):
         return "maximize"
@@ -33,16 +33,16 @@ def direction_by_name(metric: str) -> Direction | None:
 def score_of(
     objective: Objective, known: Collection[str], place: str, *, is_direction_guessed: bool
 ) -> Objective | None:
-    """The composite score that an objective's metric spells; None where it is the name of a metric.
+    """Return the composite score that an objective's metric spells; None if it is the name of a metric.
 
     Args:
         objective: Its metric is a name, or arithmetic on names: `val_acc - max(0, train_acc - val_acc - 3)`.
-        known: The metrics that are logged; a name of theirs is a name, whatever it reads like (`train/acc`).
-        place: As errors call what is analysed.
-        is_direction_guessed: Whether nobody has said which way is better: a score has no name to guess by.
+        known: The metrics that are logged. Their names are names, even if they look like arithmetic (`train/acc`).
+        place: What errors call the data.
+        is_direction_guessed: Whether the direction is a guess. A score has no name to guess by.
 
     Raises:
-        StoreError: It is arithmetic on a metric that nobody has logged, or has no direction.
+        StoreError: It is arithmetic on a metric that was not logged, or has no direction.
     """
     text = objective.metric
     if text in known or not known:
@@ -75,10 +75,10 @@ def _is_name(text: str) -> bool:
 
 
 def with_score(dataset: Dataset, objective: Objective) -> Dataset:
-    """The dataset with a score as its objective, worked out at every step that has all that it is made of.
+    """Return the dataset with a score as its objective, computed at every step that has all its metrics.
 
     Args:
-        dataset: With the curves of the metrics that it is made of.
+        dataset: A dataset with the curves of these metrics.
         objective: A composite score, or a metric.
     """
     expression = Expression(objective.expression or f"{{{objective.metric}}}")

@@ -1,6 +1,6 @@
-"""What the conditions of a search scored, and whether they were drawn so that a curve of the expected best means much.
+"""Compute the scores of a search's conditions, and whether a curve of the expected best makes sense for them.
 
-Apart from the plot: `compare` puts the curves of several searches side by side.
+`compare` puts the curves of several searches side by side.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ NOT_AT_RANDOM = ("grid",)  # designs whose conditions are chosen by hand
 
 
 def search_of(dataset: Dataset) -> SearchScores:
-    """The means of a search's conditions; NaN for one that was tried and has none."""
+    """Return the means of a search's conditions; NaN for a tried condition without a mean."""
     means = means_of(dataset)
     broken = {one.number for one in dataset.conditions if one.broken}
     scores = tuple(
@@ -33,7 +33,7 @@ def search_of(dataset: Dataset) -> SearchScores:
 def curves_of(
     searches: tuple[SearchScores, ...], direction: Direction
 ) -> tuple[dict[str, ExpectedBest], dict[str, str]]:
-    """The curve of each search that can have one, and why the others have none; by name."""
+    """Return the curve of each search that can have one, and why the others have none, by name."""
     curves, without = {}, {}
     for one in searches:
         n = int(np.isfinite(one.scores).sum())

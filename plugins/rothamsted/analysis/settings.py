@@ -1,4 +1,4 @@
-"""How an analysis is made: what a sweep's file, or the command line, says of it."""
+"""Define the settings of an analysis, from a sweep's file or the command line."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rothamsted.statistics import DEFAULT_POWER
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """How an analysis is made; what changes a number is shown beside it."""
+    """Holds how an analysis is made. Settings that change a number are shown beside it."""
 
     level: float = 0.95
     interval: str = "t"  # a name of INTERVALS
@@ -25,5 +25,5 @@ class Settings:
 
 
 def settings_of(how: Statistics) -> Settings:
-    """The analysis that a sweep's file asks for; its keys are fields of `Settings`."""
+    """Return the settings that a sweep's file asks for; its keys are fields of `Settings`."""
     return Settings(**dict(how))

@@ -1,4 +1,4 @@
-"""What a summary says of the mean that its condition is ranked by, where that is not the mean of its own values."""
+"""Add to a summary the mean that its condition is ranked by, if that is not the mean of its own values."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rothamsted.analysis.values import ConditionSummary
 def with_adjusted(
     summary: ConditionSummary, means: Mapping[int, Sequence[MeanOfCondition]], index: int
 ) -> ConditionSummary:
-    """A summary with the mean that its condition is ranked by, of one objective; said where it is another one."""
+    """Return a summary with the mean that its condition is ranked by, for one objective, and a note if it differs."""
     if summary.condition not in means:
         return summary
     mean = means[summary.condition][index]

@@ -1,4 +1,4 @@
-"""Where the variance of replicates comes from, of a dataset with crossed replicates; else why nobody can tell."""
+"""Compute the sources of variance of a dataset with crossed replicates, or say why they are not known."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ MOST_CROSSED_TO_ASK = 5  # numbers of each source in the line that would tell so
 def sources_in(
     dataset: Dataset, ranking: Sequence[int], *, level: float, gaps: dict[str, str]
 ) -> tuple[SourceShares | None, SourceShares | None]:
-    """The shares of variance of a single training by source, and those of a difference between two conditions.
+    """Return the shares of variance by source of a single training, and of a difference between two conditions.
 
-    Over the ranked conditions that have every combination.
+    They are over the ranked conditions that have every combination.
 
     Args:
-        dataset: With the replicates as they were trained.
+        dataset: A dataset with the replicates as they were trained.
         ranking: Conditions with a mean.
         level: Nominal coverage of the intervals.
-        gaps: Told why there are no shares, where the file varies more than the training seed.
+        gaps: Gets the reason if there are no shares although the file varies more than the training seed.
     """
     if not dataset.crossed:
         if len(dataset.varied) > 1:

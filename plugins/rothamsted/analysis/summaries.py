@@ -1,4 +1,4 @@
-"""One number over the replicates of a condition: objective, other metrics, test metrics."""
+"""Summarise one number over the replicates of a condition: objective, other metrics, test metrics."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def summary_of_values(
     metric: Metric,
     over: str = MEAN,
 ) -> ConditionSummary:
-    """Summarize one number a finished replicate, and count how all replicates ended; `over` as `objective.over`.
+    """Summarise one number of each finished replicate, and count how all replicates ended; `over` as `objective.over`.
 
-    A condition that was pruned has no statistics: which of its replicates were let finish depends on their values.
+    A pruned condition has no statistics: which of its replicates finished depends on their values.
     """
     kept = values if not condition.pruned else values[:0]
     found = describe(kept, level=how.level, method=how.interval, metric=metric, over=over)
@@ -61,7 +61,7 @@ def summary_of_values(
 def objective_summary(
     dataset: Dataset, condition: Condition, replicates: Sequence[Replicate], settings: Settings
 ) -> ConditionSummary:
-    """Summarize the objective of one condition."""
+    """Summarise the objective of one condition."""
     metric = declared(dataset.metrics, dataset.objective.metric)
     over = dataset.objective.over
     return summary_of_values(condition, replicates, scores_of(replicates), settings, metric, over)
@@ -70,7 +70,7 @@ def objective_summary(
 def tested(
     dataset: Dataset, condition: Condition, replicates: Sequence[Replicate], settings: Settings
 ) -> dict[str, ConditionSummary]:
-    """The test metrics of a confirmed condition's models."""
+    """Return the test metrics of a confirmed condition's models."""
     names = sorted({name for one in replicates for name in one.test_metrics})
     plain, finished = Settings(level=settings.level), [one for one in replicates if one.outcome == "finished"]
     values = {name: np.array([one.test_metrics.get(name, np.nan) for one in finished]) for name in names}
@@ -83,7 +83,7 @@ def tested(
 def metric_summaries(
     dataset: Dataset, members: Mapping[int, Sequence[Replicate]], settings: Settings
 ) -> dict[str, tuple[ConditionSummary, ...]]:
-    """The final value of every metric of every condition, the objective's own metric among them."""
+    """Summarise the final value of every metric of every condition, including the objective's own metric."""
     names = sorted({name for r in dataset.replicates for name in r.metrics})
     summaries: dict[str, tuple[ConditionSummary, ...]] = {}
     judged, quick = {dataset.objective.metric, *(one.metric for one in dataset.others)}, Settings(level=settings.level)

@@ -1,6 +1,6 @@
-"""What is on record of a sweep beside its numbers: design, provenance, stages, how far it is.
+"""Read the record of a sweep beside its numbers: design, provenance, stages, progress.
 
-Apart from reading its replicates: these are the words that tables and pages show as they are.
+Tables and pages show these words as they are.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _STAGE_NAME = re.compile(r"(.+)\.stage(\d+)")
 
 
 def design_of(sweep: Sweep) -> dict[str, str]:
-    """What was searched and how, in words; of a sweep with stages the first, as which its own runs were made."""
+    """Say what was searched and how. For a sweep with stages it is the first stage, of which its own runs are."""
     seeds = sweep.stage_seeds(0)
     design = {
         **_target(sweep),
@@ -58,12 +58,12 @@ def design_of(sweep: Sweep) -> dict[str, str]:
 
 
 def exhausted_text(sweep: Sweep) -> str:
-    """How many conditions a space has of which the file wants more: the search ends when all are done."""
+    """Say how many conditions a space has, if the file asks for more: the search ends when all are done."""
     return f"all {sweep.n_trials} of the space, which has no more (trials: {sweep.trials})"
 
 
 def looked_by(sweep: Sweep) -> tuple[str, ...]:
-    """What of a sweep's search looked at results, in the order in which it did; see `dependence`."""
+    """Return the parts of a sweep's search that looked at results, in their order; see `dependence`."""
     is_later = _STAGE_NAME.fullmatch(sweep.name) is not None
     sampler = sweep.sampler.name
     return (
@@ -100,12 +100,12 @@ def _early(sweep: Sweep) -> str:
 
 
 def provenance_of(run: FoundRun) -> dict[str, str]:
-    """Where the numbers come from, as far as the sweep's run says."""
+    """Return the provenance of the numbers, as far as the sweep's run has it."""
     return {name: run.tags[tag] for tag, name in _PROVENANCE.items() if tag in run.tags}
 
 
 def stages_of(run: FoundRun, *, uri: str) -> dict[str, str]:
-    """The stages before and after a sweep, each by its name and run; empty without stages."""
+    """Return the stages before and after a sweep, each with its name and run; empty without stages."""
     name, first_id = run.tags.get(tags.SWEEP, ""), run.tags.get(tags.STAGE_OF, run.run_id)
     found = _STAGE_NAME.fullmatch(name) if tags.STAGE_OF in run.tags else None
     base, number = (found[1], int(found[2])) if found else (name, 1)
@@ -118,16 +118,16 @@ def stages_of(run: FoundRun, *, uri: str) -> dict[str, str]:
 
 
 def stage_mark(stages: dict[str, str]) -> str:
-    """Which sweep goes on with the best conditions of this one."""
+    """Say which sweep goes on with the best conditions of this one."""
     if "next stage" not in stages:
         return ""
     return f"The best conditions of this sweep were trained again in the next stage, sweep {stages['next stage']}."
 
 
 def how_to_reproduce(found: SweepRuns) -> tuple[str, ...]:
-    """Command lines that make such runs again, from the resolved file, under a name of their own.
+    """Return command lines that make such runs again, from the resolved file, under another name.
 
-    They run where the project is, with MLflow's tracking store as it was set for the sweep.
+    Run them in the project's folder, with MLflow's tracking store set as for the sweep.
     """
     commit = found.run.tags.get("mlflow.source.git.commit")
     again = {"config": resolved_path(found.sweep.name), "name": name_beside(found.sweep.name, "again")}
@@ -143,7 +143,7 @@ def how_to_reproduce(found: SweepRuns) -> tuple[str, ...]:
 
 
 def is_complete(found: SweepRuns) -> bool:
-    """Finished, or nothing left to do although MLflow's outer run is still open around the sweep."""
+    """Return whether a sweep finished, or has nothing left to do although MLflow's outer run is still open."""
     return found.run.status == RunStatus.FINISHED or _n_ended(found) >= found.sweep.n_trials
 
 
@@ -158,7 +158,7 @@ def _has_ended(trial: FoundRun) -> bool:
 
 
 def progress_mark(found: SweepRuns) -> str:
-    """How far a sweep is that is not complete; empty for one that is."""
+    """Say how far an incomplete sweep is; empty for a complete one."""
     if is_complete(found):
         return ""
     state = "still running" if found.run.status == RunStatus.RUNNING else f"not finished ({found.run.status})"

@@ -1,7 +1,4 @@
-"""The runs of one sweep in a tracking store, sorted by what their tags say they are.
-
-Apart from what is made of them: promotion looks at the same runs with other questions.
-"""
+"""Read the runs of one sweep from a tracking store, sorted by their tags."""
 
 from __future__ import annotations
 
@@ -26,7 +23,7 @@ _RESOLVED = "sweep/resolved.json"
 
 @dataclass(frozen=True, kw_only=True)
 class SweepRuns:
-    """The runs of one sweep, sorted by what they are."""
+    """Holds the runs of one sweep, sorted by their kind."""
 
     sweep: Sweep
     run: FoundRun
@@ -72,7 +69,7 @@ def read_sweep_runs(reference: str, *, uri: str) -> SweepRuns:
 
 
 def with_origin(run: FoundRun, *, uri: str) -> FoundRun:
-    """The run of a sweep with its digests and its machine among its tags, where they stood once."""
+    """Return the run of a sweep with its digests and its machine among its tags, where older versions had them."""
     origin = tracking.read_json(run.run_id, f"sweep/{tags.ORIGIN_FILE}", dict, uri=uri)
     if origin is None:
         return run
@@ -101,7 +98,7 @@ def _reading(run_id: str, path: str) -> AbstractContextManager[None]:
 
 
 def last_sessions(runs: Sequence[FoundRun]) -> list[FoundRun]:
-    """One run a replicate: of several attempts the one with a result, else the last."""
+    """Return one run for each replicate: of several attempts the one with a result, else the last."""
     chosen: dict[tuple[str, str, str], FoundRun] = {}
     for run in sorted(runs, key=lambda run: run.start_ms):
         is_trial = run.tags[tags.ROLE] == "trial"  # the trial's only replicate: each attempt has a run of this role

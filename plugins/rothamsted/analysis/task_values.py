@@ -1,4 +1,4 @@
-"""What comes out where conditions are compared over several tasks: plain, frozen values."""
+"""Define the results of comparing conditions over several tasks, as frozen values."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rothamsted.statistics.tasks import OverTasks, Profile, Runs
 
 @dataclass(frozen=True, kw_only=True)
 class TaskCell:
-    """One condition on one task, in units of the objective."""
+    """Holds one condition on one task, in units of the objective."""
 
     condition: int
     task: str
@@ -28,7 +28,7 @@ class TaskCell:
 
 @dataclass(frozen=True, kw_only=True)
 class TaskAggregate:
-    """One condition over all tasks."""
+    """Holds one condition over all tasks."""
 
     condition: int
     mean: OverTasks  # of its scores
@@ -38,7 +38,7 @@ class TaskAggregate:
 
 @dataclass(frozen=True, kw_only=True)
 class Improvement:
-    """How likely a run of the first condition beats one of the second on the same task."""
+    """Holds the probability that a run of the first condition beats one of the second on the same task."""
 
     first: int
     second: int
@@ -47,7 +47,7 @@ class Improvement:
 
 @dataclass(frozen=True, kw_only=True)
 class Tasks:
-    """Conditions compared over tasks. Only those with a score on every task, and no diverged run, are."""
+    """Holds the comparison of conditions over tasks: those with a score on every task and no diverged run."""
 
     factor: str  # whose values are the tasks
     tasks: tuple[str, ...]

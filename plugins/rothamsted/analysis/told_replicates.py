@@ -1,4 +1,4 @@
-"""Replicates as the search is told of them: the one reader, and the one writer, of what it keeps of each."""
+"""Read and write what the search keeps of each replicate."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _LONGEST_REASON = 500  # characters
 
 
 def told_replicates(attributes: Mapping[str, Any], sweep: Sweep, *, trial: int, ended_ms: int = 0) -> list[Replicate]:
-    """Return the replicates that a trial was told of; the trial of a confirmation is one replicate of a condition.
+    """Return the replicates in a trial's attributes. The trial of a confirmation is one replicate of a condition.
 
     Args:
-        attributes: Of the trial.
-        sweep: Whose trial it is.
-        trial: Its number in its queue.
-        ended_ms: When it was told, milliseconds since 1970.
+        attributes: Attributes of the trial.
+        sweep: The sweep of the trial.
+        trial: Number of the trial in its queue.
+        ended_ms: When it ended, milliseconds since 1970.
     """
     item: Mapping[str, Any] | None = attributes.get(tags.CONFIRMS)
     result = attributes.get(tags.RESULT, {"replicates": ()})
@@ -37,17 +37,17 @@ def told_replicates(attributes: Mapping[str, Any], sweep: Sweep, *, trial: int, 
 
 
 def replicates_of(trial: ToldTrial, sweep: Sweep) -> list[Replicate]:
-    """Return the replicates that a trial of the search, or of the confirmation, was told of."""
+    """Return the replicates of a trial of the search or of the confirmation."""
     return told_replicates(trial.attributes, sweep, trial=trial.number, ended_ms=trial.ended_ms)
 
 
 def told_outcomes(result: Mapping[str, Any]) -> dict[int, str]:
-    """Return replicate -> how it ended, of a trial's result as it was told."""
+    """Return replicate -> its outcome, from a trial's recorded result."""
     return {one["replicate"]: one["outcome"] for one in result["replicates"]}
 
 
 def as_told(one: Replicate) -> dict[str, Any]:
-    """Return what the search is told of a replicate, as JSON has it."""
+    """Return a replicate as the search keeps it, in JSON values."""
     reason = one.reason or one.stopped_early
     return {
         "replicate": one.number,

@@ -1,6 +1,6 @@
-"""Parameters come back from MLflow as text: what they were, and which of them are factors.
+"""Turn parameters that MLflow keeps as text into values, and find the factors among them.
 
-Sweeps of ours and runs of strangers are read by the same rules.
+Our sweeps and foreign runs are read by the same rules.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ MIN_LOG_RATIO = 30.0  # numbers above zero that span more than this are drawn on
 
 
 def typed(text: str) -> Any:
-    """A number, truth value, None or list where the text is one; else the text itself."""
+    """Return a number, truth value, None or list if the text is one; else the text itself."""
     if text.lower() in _WORDS:
         return _WORDS[text.lower()]
     for read in (int, float):
@@ -35,41 +35,41 @@ def typed(text: str) -> Any:
 
 
 def typed_in(text: str, domain: Range | Choice) -> Any:
-    """The value of a domain that was written as this text."""
+    """Return the value of a domain that was written as this text."""
     if isinstance(domain, Choice):
         return next((value for value in domain.values if str(value) == text), domain.own(typed(text)))
     return int(float(text)) if domain.is_integer else domain.own(float(text))
 
 
 def shown(value: Any) -> str:
-    """A value as labels show it; a text that reads as a number, a list or a truth value is quoted."""
+    """Return a value as labels show it. A text that reads as a number, a list or a truth value is quoted."""
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False) if not isinstance(typed(value), str | None) else value
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def short(value: Any) -> str:
-    """A value as narrow tables show it."""
+    """Return a value as narrow tables show it."""
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def label(values: Mapping[str, Any]) -> str:
-    """A condition in one line."""
+    """Return a condition as one line."""
     return ", ".join(f"{name}={shown(value)}" for name, value in values.items()) or "all defaults"
 
 
 def fixed_parameters(dataset: Dataset) -> dict[str, Any]:
-    """The parameters that a sweep's file fixes, by name."""
+    """Return the parameters that a sweep's file fixes, by name."""
     start = "fixed: "
     return {name.removeprefix(start): typed(text) for name, text in dataset.design.items() if name.startswith(start)}
 
 
 def factors_of(conditions: Sequence[Condition], domains: Mapping[str, Range | Choice] | None = None) -> list[Factor]:
-    """The factors of some conditions: everything that differs, or that the search space names.
+    """Return the factors of conditions: all parameters that differ or are in the search space.
 
     Args:
-        conditions: As they were found.
-        domains: Of a sweep; its log ranges stay log factors. None: by the spread of the numbers.
+        conditions: The conditions.
+        domains: The domains of a sweep; its log ranges become log factors. None: by the spread of the numbers.
     """
     names = list(domains) if domains is not None else list(dict.fromkeys(k for c in conditions for k in c.values))
     factors = []

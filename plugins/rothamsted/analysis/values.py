@@ -1,4 +1,4 @@
-"""What is analysed and what comes out: plain, frozen values. Loading, statistics, tables, plots meet here only."""
+"""Define the input and the results of an analysis as frozen values, shared by loading, statistics, tables and plots."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Phase = Literal["search", "confirm"]
 
 @dataclass(frozen=True, kw_only=True)
 class Series:
-    """One metric of one replicate along its training, in the order of steps."""
+    """Holds one metric of one replicate along its training, in the order of steps."""
 
     steps: np.ndarray  # (point,) int64, rising
     values: np.ndarray  # (point,) float64; NaN and infinity as they were logged
@@ -37,7 +37,7 @@ class Series:
 
 @dataclass(frozen=True, kw_only=True)
 class Replicate:
-    """One training run of one condition."""
+    """Holds one training run of one condition."""
 
     run_id: str
     condition: int  # number of its condition
@@ -63,18 +63,18 @@ class Replicate:
 
     @property
     def has_score(self) -> bool:
-        """Whether it has the objective's number."""
+        """Say whether it has a number for the objective."""
         return not math.isnan(self.objective)
 
     @property
     def test_metrics(self) -> dict[str, float]:
-        """What its model has on rows that no choice used: the metrics below test/."""
+        """Give the metrics of its model on test rows, those below test/."""
         return {name: value for name, value in self.metrics.items() if name.startswith(TEST_PREFIX)} | dict(self.tested)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Condition:
-    """One assignment of all factors, without the seed."""
+    """Holds one assignment of all factors, without the seed."""
 
     number: int  # trial number of a sweep; order of first appearance elsewhere
     values: Mapping[str, Any]  # factor -> value; a factor that does not apply here is absent
@@ -89,13 +89,13 @@ class Condition:
 
     @property
     def broken(self) -> tuple[tuple[str, float], ...]:
-        """The constraints that it breaks, for which it is not ranked."""
+        """Give the constraints that it breaks. A condition that breaks one is not ranked."""
         return tuple((text, amount) for text, amount in self.violations if not amount <= 0)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Factor:
-    """One thing that differs between conditions."""
+    """Describes one parameter that differs between conditions."""
 
     name: str
     levels: tuple[Any, ...]  # distinct values: numbers in rising order, others as they first appear
@@ -105,7 +105,7 @@ class Factor:
 
 @dataclass(frozen=True, kw_only=True)
 class Promotion:
-    """A verdict on record: what a policy said of one of a sweep's confirmed conditions, and why."""
+    """Holds a recorded verdict: what a policy decided about one of a sweep's confirmed conditions, and why."""
 
     model: str  # registered model
     version: str  # of the challenger
@@ -133,7 +133,7 @@ class Promotion:
 
 @dataclass(frozen=True, kw_only=True)
 class SearchScores:
-    """What the conditions of one search scored, in the order in which they were tried."""
+    """Holds the scores of the conditions of one search, in the order in which they were tried."""
 
     name: str
     scores: tuple[float, ...]  # the mean of each; NaN for one that has none
@@ -142,7 +142,7 @@ class SearchScores:
 
 @dataclass(frozen=True, kw_only=True)
 class Dataset:
-    """Replicates of conditions, as they were found in the search, or in a tracking store."""
+    """Holds replicates of conditions, as they were found in the search or in a tracking store."""
 
     name: str
     kind: Literal["sweep", "contest", "runs"]  # a sweep of ours, given conditions, any runs grouped by parameters
@@ -177,7 +177,7 @@ class Dataset:
 
 @dataclass(frozen=True, kw_only=True)
 class ConditionSummary:
-    """One metric of one condition over its replicates."""
+    """Holds one metric of one condition over its replicates."""
 
     condition: int
     n: int  # replicates behind the statistics
@@ -192,13 +192,13 @@ class ConditionSummary:
 
     @property
     def value(self) -> float:
-        """What stands for its values: their mean, or what `objective.over` names; NaN without any."""
+        """Give the number of the condition: the mean, or the number of `objective.over`; NaN without values."""
         return self.statistics.get(self.over, math.nan)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Better:
-    """How often a replicate of a condition beat one of the reference, and the interval for the probability of that."""
+    """Holds how often a replicate of a condition beat one of the reference, and the interval for that probability."""
 
     n_better: float  # ties count half
     n_compared: int  # pairs of one seed; else each replicate with each of the other
@@ -210,7 +210,7 @@ class Better:
 
 @dataclass(frozen=True, kw_only=True)
 class ComparisonRow:
-    """One condition against another. Differences are condition minus reference."""
+    """Holds the comparison of one condition with another. Differences are condition minus reference."""
 
     condition: int
     reference: int
@@ -231,7 +231,7 @@ class ComparisonRow:
 
 @dataclass(frozen=True, kw_only=True)
 class Comparisons:
-    """A family of comparisons with one reference."""
+    """Holds a family of comparisons with one reference."""
 
     reference: int
     test: str  # paired t, Welch, Wilcoxon, permutation, Dunnett, Tukey
@@ -243,7 +243,7 @@ class Comparisons:
 
 @dataclass(frozen=True, kw_only=True)
 class Best:
-    """What is said of the best condition and of each other one: the one verdict that everything shown repeats."""
+    """Holds the verdicts on the best condition and on each other one."""
 
     winner: int  # condition with the best mean
     verdicts: Mapping[int, AgainstBest]  # ranked condition -> how much worse it is, in the set, its verdict
@@ -257,22 +257,22 @@ class Best:
 
     @property
     def members(self) -> tuple[int, ...]:
-        """Conditions that cannot be ruled out as the best, best mean first; the winner is one of them."""
+        """Give the conditions that may be the best, best mean first. The winner is one of them."""
         return tuple(number for number, one in self.verdicts.items() if one.is_in_set)
 
     @property
     def others(self) -> tuple[int, ...]:
-        """Those of `members` that did not win."""
+        """Give the members that did not win."""
         return tuple(number for number in self.members if number != self.winner)
 
     def having(self, verdict: str) -> tuple[int, ...]:
-        """The conditions with this verdict, best mean first, the winner left aside."""
+        """Return the conditions with this verdict, best mean first, without the winner."""
         return tuple(n for n, one in self.verdicts.items() if one.verdict == verdict and n != self.winner)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ParetoSet:
-    """The conditions that no other beats in the means of all objectives, and how often resamples say so."""
+    """Holds the conditions that no other beats in the means of all objectives, and how often resamples agree."""
 
     members: tuple[int, ...]  # in the order of the ranking
     frequency: Mapping[int, float]  # ranked condition -> share of resamples that had it in the set; empty: unknown
@@ -283,7 +283,7 @@ class ParetoSet:
 
 @dataclass(frozen=True, kw_only=True)
 class Luck:
-    """By how much the search's mean was better than that of fresh seeds; it is optimistic, as the search chose it."""
+    """Holds by how much the search's mean was better than the mean on fresh seeds: the search chose it for its mean."""
 
     estimate: float  # positive where the search was too hopeful; NaN where a side has no value
     low: float  # NaN where a side has fewer than two values
@@ -295,13 +295,13 @@ class Luck:
 
     @property
     def has_interval(self) -> bool:
-        """Whether both sides had two values or more."""
+        """Say whether both sides had two values or more."""
         return self.low == self.low
 
 
 @dataclass(frozen=True, kw_only=True)
 class Confirmed:
-    """What the search thought of a condition, and what fresh seeds say."""
+    """Holds the search's estimate of a condition, and that of fresh seeds."""
 
     condition: int
     search: Interval | None
@@ -313,7 +313,7 @@ class Confirmed:
 
     @property
     def mean(self) -> float | None:
-        """Its mean (or what `objective.over` names) on fresh seeds; None without any value, or where one diverged."""
+        """Give its mean (or the number of `objective.over`) on fresh seeds; None without values, or if one diverged."""
         if self.confirmed is not None:
             return self.confirmed.estimate
         if self.summary is None or not self.summary.n or self.summary.counts.get("diverged"):
@@ -323,7 +323,7 @@ class Confirmed:
 
 @dataclass(frozen=True, kw_only=True)
 class Detectable:
-    """The smallest difference between two conditions that this many replicates would have shown."""
+    """Holds the smallest difference between two conditions that this many replicates would have shown."""
 
     n: int
     sd: float  # of a replicate's objective within a condition (of paired differences where paired)
@@ -335,7 +335,7 @@ class Detectable:
 
 @dataclass(frozen=True, kw_only=True)
 class Band:
-    """One metric of one condition along an axis, over its replicates."""
+    """Holds one metric of one condition along an axis, over its replicates."""
 
     condition: int
     x: np.ndarray  # (point,)
@@ -347,7 +347,7 @@ class Band:
 
 @dataclass(frozen=True, kw_only=True)
 class Analysis:
-    """Everything that tables, plots and the report show. A "mean" is what the objective's `over` names."""
+    """Holds everything that tables, plots and the report show. A "mean" is the number of `objective.over`."""
 
     dataset: Dataset
     level: float
@@ -372,5 +372,5 @@ class Analysis:
 
     @property
     def over_words(self) -> str:
-        """What stands for a condition over its seeds: "mean", "median", "interquartile mean", "0.1 quantile"."""
+        """Give the name of a condition's number: "mean", "median", "interquartile mean", "0.1 quantile"."""
         return words_of(self.dataset.objective.over)

@@ -1,6 +1,6 @@
-"""Which arrays of a dataset answer "which is best", "how do they differ from this one", "what could have been seen".
+"""Compute the verdicts of a dataset: which condition is best, differences from a reference, detectable differences.
 
-Apart from the statistics, which see arrays, and from the words, which are the report's.
+It chooses the arrays; the statistics compute, and the report has the words.
 """
 
 from __future__ import annotations
@@ -53,9 +53,9 @@ def best_in(
     *,
     plans: bool,
 ) -> Best | None:
-    """The verdicts on all conditions with a mean; those that a race dropped have the race's own.
+    """Return the verdicts on all conditions with a mean. Conditions that a race dropped have the race's verdict.
 
-    `plans` asks for the seeds that would decide what is open, which takes a second.
+    `plans` asks for the seeds that would decide open verdicts, which takes a second.
     """
     if len(ranking) < 2:
         if dataset.kind != "contest":
@@ -105,7 +105,7 @@ def best_in(
 def comparisons_in(
     dataset: Dataset, ranking: Sequence[int], settings: Settings, gaps: dict[str, str]
 ) -> Comparisons | None:
-    """All conditions against the reference that was named; against the best there are the verdicts."""
+    """Compare all conditions with the named reference. For comparisons with the best see `best_in`."""
     if settings.reference is None:
         if (settings.test, settings.correction) != ("auto", "holm"):
             gaps["comparisons"] = (
@@ -160,7 +160,7 @@ def comparisons_in(
 def detectable_in(
     dataset: Dataset, ranking: Sequence[int], near: Sequence[int], settings: Settings, gaps: dict[str, str]
 ) -> Detectable | None:
-    """The smallest loss that this sweep would have called worse, from the spread of its best conditions."""
+    """Return the smallest loss that this sweep would have called worse, from the spread of its best conditions."""
     if dataset.objective.over != MEAN:
         what = with_article(words_of(dataset.objective.over))
         gaps["detectable"] = f"it is worked out for means, and this is about {what}"
@@ -193,7 +193,7 @@ def detectable_in(
 
 
 def own_spread(values: np.ndarray, *, is_paired: bool) -> Pooled:
-    """The standard deviation of a replicate within its condition, the seed's part taken out where seeds are common."""
+    """Return the standard deviation of a replicate within its condition, without the effect of common seeds."""
     pooled = pooled_sd(values)
     if not is_paired:
         return pooled

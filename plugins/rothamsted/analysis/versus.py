@@ -1,4 +1,4 @@
-"""All conditions against one that is named: within each task, where there are tasks, and over all of them."""
+"""Compare all conditions with a named one: within each task if there are tasks, and over all tasks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PARTS: frozenset[Part] = frozenset(("comparisons",))
 
 @dataclass(frozen=True, kw_only=True)
 class ComparedOn:
-    """All conditions against the reference on one task, on all tasks together, or where there are no tasks."""
+    """Holds the comparison of all conditions with the reference on one task, on all tasks, or without tasks."""
 
     task: str  # empty where there are none; "all": over all of them
     dataset: Dataset  # its conditions have no task
@@ -32,11 +32,11 @@ class ComparedOn:
 def versus(dataset: Dataset, settings: Settings) -> tuple[ComparedOn, ...]:
     """Compare all conditions with `settings.reference`: the tasks one by one, then all.
 
-    The p-values of all tasks are corrected together: they are one family. Over all tasks is a family of its own, and
-    its differences are of scores on the tasks' common scale.
+    The p-values of all single tasks are corrected together as one family. The comparisons over all tasks are another
+    family; their differences are of scores on the tasks' common scale.
 
     Raises:
-        UserError: The reference is no condition, or nothing can be compared with it.
+        UserError: The reference is not a condition, or nothing can be compared with it.
     """
     if dataset.task is None:
         return (_compared("", dataset, settings),)

@@ -1,1 +1,1 @@
-"""The Python interface: calls that start, load, analyse and compare sweeps, and the results that they give."""
+"""Define the Python interface: calls that start, load, analyse and compare sweeps, and their results."""

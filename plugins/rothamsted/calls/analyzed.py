@@ -1,4 +1,4 @@
-"""Analyse results that are there already: a sweep, MLflow's runs, files, a table; nothing is trained."""
+"""Analyse results that exist already: a sweep, MLflow's runs, files, a table. Nothing is trained."""
 
 from __future__ import annotations
 
@@ -42,23 +42,23 @@ def analyze(
     where: Mapping[str, Any] | None = None,
     level: float | None = None,
 ) -> Result:
-    """Say what can be said of results that are there: means, intervals, verdicts.
+    """Analyse results that exist already: means, intervals and verdicts. Nothing is trained.
 
     Args:
         data: a result, the name or run id of a sweep, the name of an MLflow experiment, files ("runs/*/summary.json";
             JSON, JSON lines or CSV), a DataFrame, MLflow's runs, or a list of mappings.
-        metric: what conditions are compared by: a name, or arithmetic on names ("acc - max(0, train_acc - acc - 3)";
-            a name that is no Python name in braces); None: as the sweep has it.
-        direction: minimize or maximize; None: as it is declared, or as its name says.
+        metric: what conditions are compared by: a name, or arithmetic on names ("acc - max(0, train_acc - acc - 3)"). A
+            name that is not a Python name goes into braces. None: the sweep's objective.
+        direction: minimize or maximize; None: as the metric is declared, or as its name says.
         reduce: how a curve becomes a number: "last", "best", {"mean_of_last": K}.
-        group_by: names whose values make a condition; needed where the data are no sweep.
+        group_by: names whose values make a condition; needed if the data are not a sweep.
         replicate_by: the name that tells replicates apart and pairs them, usually the seed.
         task: the factor whose values are tasks.
-        where: name -> value: only results with these values.
-        level: of intervals and verdicts; None: 0.95, or as the sweep's file has it.
+        where: name -> value: use only results with these values.
+        level: confidence level of intervals and verdicts; None: the level of the sweep's file, else 0.95.
 
     Raises:
-        UserError: what is missing or not there, with the nearest names.
+        UserError: something is missing; the message has the nearest names.
 
     Example:
         >>> rows = [{"lr": lr, "seed": seed, "loss": lr + seed / 100} for lr in (0.1, 0.5) for seed in (0, 1, 2)]

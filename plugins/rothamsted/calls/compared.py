@@ -1,4 +1,4 @@
-"""Put sweeps or runs side by side: each is a condition of the result, the first the reference."""
+"""Compare sweeps or runs: each is a condition of the result, and the first is the reference."""
 
 from __future__ import annotations
 
@@ -28,17 +28,18 @@ def compare(
     direction: Literal["minimize", "maximize"] | None = None,
     level: float | None = None,
 ) -> Result:
-    """Put results side by side: a row each, its best condition on fresh seeds where there are some.
+    """Compare results: each becomes one row, by its best condition, on fresh seeds if it has them.
 
     Args:
-        results_or_names: results, names of sweeps, names or ids of runs; two or more.
-        names: what each is called, in their order; None: its own name.
-        metric: what they are compared by; None: the objective that they have in common.
-        direction: minimize or maximize; None: as the sweeps have it or declare it, or as the metric's name says.
-        level: of intervals and verdicts; None: as the sweeps' files agree, else 0.95.
+        results_or_names: two or more results, names of sweeps, or names or ids of runs.
+        names: a name for each, in their order; None: its own name.
+        metric: the metric to compare by; None: the objective that they have in common.
+        direction: minimize or maximize; None: as the sweeps set or declare it, or as the metric's name says.
+        level: confidence level of intervals and verdicts; None: the level of the sweeps' files if they agree, else
+            0.95.
 
     Raises:
-        UserError: fewer than two, nothing of this name, or no metric in common.
+        UserError: fewer than two are given, nothing has this name, or they have no metric in common.
 
     Example:
         >>> compare(["a", "b"], names=["A", "B"]).conditions  # doctest: +SKIP

@@ -1,4 +1,4 @@
-"""A sweep that is only described: the same value from a call and from a file, checked when it is made."""
+"""Describe a sweep without running it: a call and a file give the same value, checked when it is made."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ class DescribedSweep:
     """Describes a sweep and checks it, without running it.
 
     Args:
-        target: a function, "train.py:train", a sweep file ("sweep.yaml"), the name of an entry point, or a sweep
-            that is described already, such as `rt.load("digits").sweep`.
+        target: a function, "train.py:train", a sweep file ("sweep.yaml"), the name of an entry point, or a sweep that
+            is described already, such as `rt.load("digits").sweep`. None: `keys` has a `command` or a `project`.
         space: parameter -> domain: `uniform`, `loguniform`, `integers`, `choice`, a list, a range, an array.
-        keys: the keys of a sweep file; see `SweepKeys`. Beside a file they override what it says.
+        keys: the keys of a sweep file; see `SweepKeys`. If the target is a file, they override its values.
 
     Raises:
-        UserError: a mistake, with its place, the value and the way out.
+        UserError: names a mistake with its place, the value and the way out.
 
     Example:
         >>> sweep = Sweep("sweeps/quickstart.yaml", replicates=2)
@@ -85,7 +85,12 @@ class DescribedSweep:
 
     @classmethod
     def of_record(cls, spec: CheckedSweep, *, question: str) -> Self:
-        """The sweep of a record, with all its defaults; its study need not be here."""
+        """Make a sweep from its record, with all its defaults. Its study may be missing here.
+
+        Args:
+            spec: the checked keys of the sweep.
+            question: the opening comment of its file.
+        """
         made = object.__new__(cls)
         own = {"spec": spec, "_study": None, "root": find_home(Path.cwd()), "source": "", "question": question}
         made._set(**own, plain=resolved(spec))
@@ -93,33 +98,36 @@ class DescribedSweep:
 
     @property
     def study(self) -> Study | ForeignStudy:
-        """Give the study, project or command that it trains.
+        """Give the study, project or command that the sweep trains.
 
         Raises:
-            UserError: it is not there any more.
+            UserError: it no longer exists.
         """
         return find_target(self.spec, self.root) if self._study is None else self._study
 
     @property
     def name(self) -> str:
-        """Give the name of the sweep: starting the same name again goes on with it."""
+        """Give the name of the sweep. Running a sweep of the same name again goes on with it."""
         return self.spec.name
 
     def check(self) -> None:
-        """Print the plan, with its time measured on one replicate.
+        """Print the plan. Its time is measured on one replicate.
 
         Raises:
-            UserError: the data, or a metric that is not logged.
+            UserError: the data cannot be used, or a metric is not logged.
         """
         from rothamsted.sweeping.open.check import print_plan
 
         print_plan(self.spec, self.study, console=new_console())
 
     def to_yaml(self, path: str | Path | None = None) -> str:
-        """Give the sweep as the text of a sweep file, and write it to a path if one is given.
+        """Give the sweep as the text of a sweep file.
+
+        Args:
+            path: a file to write the text to; None: write none.
 
         Raises:
-            UserError: the function is in no file, or the path cannot be written.
+            UserError: no file holds the function, or the path cannot be written.
         """
         if str(self.plain.get("study", "")).startswith(":"):
             raise UserError(
@@ -136,17 +144,31 @@ class DescribedSweep:
         return text
 
     def run(self, *, if_exists: IfExists = "resume", save: bool = True) -> Result:
-        """Run the sweep, or go on with it; see `rothamsted.sweep`."""
+        """Run the sweep, or go on with it.
+
+        Args:
+            if_exists: what to do if a sweep of this name exists; see `rothamsted.sweep`.
+            save: False: keep nothing but the result.
+
+        Raises:
+            UserError: as `rothamsted.sweep`.
+            KeyboardInterrupt: Ctrl-C stopped it.
+        """
         from rothamsted.calls.run import run
 
         return run(self, if_exists=if_exists, save=save)
 
     def renamed(self, name: str) -> Self:
-        """Give the same sweep under another name."""
+        """Give the same sweep under another `name`."""
         return self.with_spec(self.spec.model_copy(update={"name": name}), plain={**self.plain, "name": name})
 
     def with_spec(self, spec: CheckedSweep, *, plain: Mapping[str, Any] | None = None) -> Self:
-        """Give the same sweep with other values."""
+        """Give the same sweep with other values.
+
+        Args:
+            spec: all keys, checked.
+            plain: the keys as a file says them; None: unchanged.
+        """
         made = object.__new__(type(self))
         changed = {"spec": spec, "plain": self.plain if plain is None else plain}
         made._set(**{field: changed.get(field, getattr(self, field)) for field in self.__dataclass_fields__})

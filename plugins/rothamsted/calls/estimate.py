@@ -1,4 +1,4 @@
-"""One condition in a few numbers: the best of a search, or what fresh seeds say of it."""
+"""Give the best condition of a search, or the best on fresh seeds, as a few numbers."""
 
 from __future__ import annotations
 
@@ -15,18 +15,19 @@ from rothamsted.wording import estimate
 
 @dataclass(frozen=True, kw_only=True)
 class ConditionEstimate:
-    """A condition with its mean and the interval for it.
+    """Holds a condition with its mean and the interval for the mean.
 
     Attributes:
         values: parameter -> value.
-        mean: of the objective over its replicates, or what `over` of the objective names.
-        ci_low, ci_high: the interval for it, at the level of the analysis; NaN without one.
-        n: replicates behind it.
-        verdict: best, as good, open, worse; empty where nothing could be compared.
-        label: the values in a line.
-        condition: its number.
-        run_id: of its trial, or of its trial on fresh seeds.
-        model: URI of a model of it; empty where none was logged.
+        mean: mean of the objective over its replicates, or the number that `objective.over` names, in the metric's
+            unit.
+        ci_low, ci_high: ends of the interval for it, at the level of the analysis; NaN if there is none.
+        n: number of replicates.
+        verdict: best, as good, open or worse; empty if nothing could be compared.
+        label: the values as one line.
+        condition: number of the condition.
+        run_id: MLflow run of its trial, or of its trial on fresh seeds.
+        model: URI of a trained model; empty if none was logged.
     """
 
     values: Mapping[str, Any]
@@ -48,10 +49,10 @@ class ConditionEstimate:
 
 
 def best_of(analysis: Analysis) -> ConditionEstimate:
-    """The best condition of the search, by its own mean.
+    """Return the best condition of the search, by its own mean.
 
     Raises:
-        UserError: No condition has a mean.
+        UserError: no condition has a mean.
     """
     if not analysis.ranking:
         raise UserError(f"best: no condition of {analysis.dataset.name} has a mean yet; look at .replicates for why")
@@ -61,10 +62,10 @@ def best_of(analysis: Analysis) -> ConditionEstimate:
 
 
 def confirmed_of(analysis: Analysis) -> ConditionEstimate:
-    """The best condition on fresh seeds: the estimate to report.
+    """Return the best condition on fresh seeds: the estimate to report.
 
     Raises:
-        UserError: Nothing is confirmed.
+        UserError: nothing is confirmed.
     """
     for one in analysis.confirmed:
         if one.mean is not None and one.summary is not None:

@@ -1,6 +1,6 @@
-"""The DataFrames of an analysis: a row a condition, a replicate, a measurement, a point of a band, a comparison.
+"""Make DataFrames of an analysis: conditions, replicates, measurements, points of bands, comparisons.
 
-Nothing is computed here: every number stands in the analysis, and in the tables that are made of it.
+Nothing is computed here: all numbers come from the analysis and its tables.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _COMPARED = ("n", "difference", "low", "high", "p_value", "p_corrected", "probab
 
 
 def conditions_frame(analysis: Analysis) -> pd.DataFrame:
-    """A row a condition, best first, those without a place last; see `Result.conditions`."""
+    """Return a row for each condition, best first, those without a rank last; see `Result.conditions`."""
     conditions = {one.number: one for one in analysis.dataset.conditions}
     rank = {number: place for place, number in enumerate(analysis.ranking, start=1)}
     members, confirmed = members_of(analysis.dataset), {one.condition: one for one in analysis.confirmed}
@@ -70,7 +70,7 @@ def conditions_frame(analysis: Analysis) -> pd.DataFrame:
 
 
 def replicates_frame(analysis: Analysis) -> pd.DataFrame:
-    """A row a replicate, those of the best condition first; see `Result.replicates`."""
+    """Return a row for each replicate, those of the best condition first; see `Result.replicates`."""
     dataset = analysis.dataset.cells or analysis.dataset
     place = {number: rank for rank, number in enumerate(analysis.ranking)} if dataset is analysis.dataset else {}
     ordered = sorted(
@@ -102,13 +102,13 @@ def replicates_frame(analysis: Analysis) -> pd.DataFrame:
 
 
 def has_curve(dataset: Dataset, metric: str, *, samples: bool) -> bool:
-    """Whether some replicate has a curve of a metric, and with `samples` knows the samples seen at each point."""
+    """Return whether some replicate has a curve of a metric, and with `samples` also the samples seen at each point."""
     found = [one.series[metric] for one in dataset.replicates if metric in one.series]
     return any(not samples or one.samples is not None for one in found)
 
 
 def curves_frame(dataset: Dataset, metric: str, ranking: Sequence[int], *, has_samples: bool = False) -> pd.DataFrame:
-    """A row a measurement of one metric, those of the best condition first; see `Result.curves`."""
+    """Return a row for each measurement of one metric, those of the best condition first; see `Result.curves`."""
     conditions, place = {one.number: one for one in dataset.conditions}, {n: rank for rank, n in enumerate(ranking)}
     kind = _kind_of_seeds(dataset.replicates)
     rows, of = [], []
@@ -127,7 +127,7 @@ def curves_frame(dataset: Dataset, metric: str, ranking: Sequence[int], *, has_s
 
 
 def bands_frame(analysis: Analysis, metric: str, axis: Axis) -> pd.DataFrame:
-    """A row a point of the mean curve of a condition; see `Result.bands`."""
+    """Return a row for each point of a condition's mean curve; see `Result.bands`."""
     dataset = analysis.dataset.cells or analysis.dataset
     conditions = {one.number: one for one in dataset.conditions}
     rows, of = [], []
@@ -140,10 +140,10 @@ def bands_frame(analysis: Analysis, metric: str, axis: Axis) -> pd.DataFrame:
 
 
 def versus_frame(compared: Sequence[tuple[str, Dataset, Comparisons]]) -> pd.DataFrame:
-    """A row a condition and task against the reference; see `Result.versus`.
+    """Return a row for each condition and task compared with the reference; see `Result.versus`.
 
     Args:
-        compared: name of the task (empty without one), its conditions, how they compare.
+        compared: name of the task (empty without one), its conditions, their comparisons.
     """
     columns = {
         "task": "s",
@@ -220,10 +220,10 @@ def _frame(
 
 
 def table(columns: Mapping[str, str], rows: Sequence[Sequence[Any]]) -> pd.DataFrame:
-    """A frame of rows.
+    """Return a frame of rows.
 
     Args:
-        columns: name -> kind of its values: a letter of `_KINDS`, or `TIME` for milliseconds since 1970.
+        columns: name -> kind of values: a letter of `_KINDS`, or `TIME` for milliseconds since 1970.
         rows: cells in the order of the columns.
     """
     import pandas as pd

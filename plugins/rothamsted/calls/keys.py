@@ -1,4 +1,4 @@
-"""The keys of a sweep file as arguments of a call: one list for `sweep` and `Sweep`, and what each becomes."""
+"""Take the keys of a sweep file as arguments of `sweep` and `Sweep`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _Call = TypeVar("_Call", bound=Callable[..., Any])
 
 
 class SweepKeys(TypedDict, total=False):
-    """What a call may say of a sweep; None, or left out: its default, or what the file says."""
+    """Lists the keys that a call takes. None, or left out: the default, or the value of the file."""
 
     metric: str | None  # what is optimised; default: the only one that is declared, else "value"
     direction: Literal["minimize", "maximize"] | None  # default: as the metric is declared
@@ -54,10 +54,10 @@ def takes_keys(call: _Call) -> _Call:
 
 
 def with_keys(document: Document, space: Any, place: str, **keys: Unpack[SweepKeys]) -> Document:
-    """The document of a sweep file with what a call says.
+    """Return the document of a sweep file with the keys of a call.
 
     Raises:
-        UserError: names the key, the value and the way out.
+        UserError: a key is wrong; the message names the key, the value and the way out.
     """
     for key in keys:
         if key not in SweepKeys.__annotations__:

@@ -1,4 +1,4 @@
-"""Sweeps that were run before: one as a result, or all in a table."""
+"""Load sweeps that were run before: one as a result, or all as a table."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ _COLUMNS = {
 
 
 def load(name_or_run_id: str) -> Result:
-    """Load a sweep that was run before, as it stands; of a sweep with stages the last one.
+    """Load a sweep that was run before, complete or not. Of a sweep with stages, the last stage is loaded.
 
     Args:
-        name_or_run_id: the sweep's name, or the id of its run in MLflow, which may be that of any stage.
+        name_or_run_id: the sweep's name, or the id of its MLflow run or of the run of any stage.
 
     Raises:
-        UserError: there is none; the message names the sweeps that exist.
+        UserError: there is no such sweep; the message names the sweeps that exist.
 
     Example:
         >>> load("quickstart").best.values  # doctest: +SKIP
@@ -61,15 +61,15 @@ def result_of(
     described: DescribedSweep | None = None,
     databases: UnsavedDatabases | None = None,
 ) -> Result:
-    """The result of a sweep by the id of its run.
+    """Return the result of a sweep by the id of its run.
 
     Args:
         run_id: of the sweep.
         uri: tracking URI.
-        is_complete: whether nothing is left to do; None: as the search says, or where it is not here the record,
-            which takes one out of time for complete.
-        described: the sweep; None: as it is on record.
-        databases: that go with the result.
+        is_complete: whether nothing is left to do. None: as the search says; if the search is not here, as the record
+            says, which takes a sweep that ran out of time for complete.
+        described: the sweep; None: as the record has it.
+        databases: temporary databases that live as long as the result.
     """
 
     def read(curves: Collection[str]) -> Dataset:
@@ -93,14 +93,15 @@ def result_of(
 
 
 def sweeps() -> pd.DataFrame:
-    """List all sweeps that are here, the newest first; a later stage is a sweep of its own.
+    """List all sweeps of this tracking store, the newest first. A later stage is a sweep of its own.
 
     Returns:
-        name, state (running, finished, unfinished, failed), n_done and n_all conditions, metric, direction, the best
-        condition so far with its mean and interval (on fresh seeds where `is_confirmed`), n, started, run_id, note.
+        One row for each sweep: name, state (running, finished, unfinished, failed), n_done and n_all conditions,
+        metric, direction, the best condition so far with its mean and interval (on fresh seeds if `is_confirmed`), n,
+        started, run_id, note.
 
     Raises:
-        UserError: one of the databases cannot be read.
+        UserError: a database cannot be read.
 
     Example:
         >>> sweeps()[["name", "state", "mean"]]  # doctest: +SKIP

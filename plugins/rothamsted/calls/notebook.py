@@ -1,6 +1,6 @@
-"""A result as a notebook shows it: the verdict, the chart of intervals, ten conditions, where to look, what is next.
+"""Show a result in a notebook: the verdict, the chart of intervals, ten conditions, where to look, what is next.
 
-Nothing of this is printed beside it while a sweep runs in a notebook: see `publish.console.show`.
+`publish.console.show` prints none of this in a notebook.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ _LAST = (
 
 
 def html_of(analysis: Analysis, conditions: pd.DataFrame, *, tracking_uri: str, storage: str = "") -> str:
-    """The view of a result.
+    """Return the HTML of a result.
 
     Args:
-        analysis: what is shown.
-        conditions: its frame.
-        tracking_uri: where its runs are; empty: nowhere that stays.
-        storage: where its search is; empty: it has none.
+        analysis: the analysis to show.
+        conditions: its frame of conditions.
+        tracking_uri: tracking store of its runs; empty: they are not kept.
+        storage: storage of its search; empty: there is none.
     """
     dataset = analysis.dataset
     lines = [f"<h4>{escape(dataset.name)}</h4>"]
@@ -110,7 +110,7 @@ def _step(words: str, lines: Sequence[str]) -> str:
 
 
 def show_figures() -> None:
-    """In a notebook, have figures shown that pyplot has not made: its backend says how once it is imported."""
+    """Make a notebook show figures that pyplot has not made, by importing its backend."""
     if "ipykernel" in sys.modules:
         with suppress(ImportError):  # a notebook that shows no figures by itself
             import_module("matplotlib_inline.backend_inline")

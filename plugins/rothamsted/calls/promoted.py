@@ -1,4 +1,4 @@
-"""Promote the confirmed winner of a sweep from a call: the decision as a word, its reasons as printed lines."""
+"""Promote the confirmed winner of a sweep from a call: return the decision as a word, and print its reasons."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def promote(
     dry_run: bool,
     allow_policy: bool,
 ) -> str:
-    """Judge the confirmed winners; returns the decision on the best of them.
+    """Judge the confirmed winners, and return the decision on the best of them.
 
     Raises:
         UserError: as `promoting.promote`.

@@ -1,4 +1,4 @@
-"""What a sweep, an analysis or a comparison gives: numbers as DataFrames, figures, a report, a promotion."""
+"""Define the result of a sweep, an analysis or a comparison: DataFrames, figures, a report, an export, a promotion."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ class Result:
     """Holds what a sweep, an analysis or a comparison gave.
 
     Attributes:
-        dataset: conditions, replicates and curves, as they were found.
-        settings: how they are analysed.
+        dataset: conditions, replicates and curves, as they were read.
+        settings: how the analysis is made.
 
     Example:
         >>> result = rothamsted.load("quickstart")  # doctest: +SKIP
@@ -68,15 +68,15 @@ class Result:
 
     @property
     def is_complete(self) -> bool:
-        """Say whether nothing is left to do. After a timeout it is False, and the same call goes on."""
+        """Say whether nothing is left to do. After a timeout it is False; the same call then goes on."""
         return self.dataset.is_complete
 
     @property
     def sweep(self) -> DescribedSweep:
-        """The sweep, described.
+        """Give the sweep as a description: its keys, its study, its name.
 
         Raises:
-            UserError: these are runs of no sweep.
+            UserError: the runs are of no sweep.
         """
         if self._described is None:
             raise UserError(f"sweep: {self.name} is not a sweep, but runs that were grouped")
@@ -84,10 +84,10 @@ class Result:
 
     @property
     def optuna_study(self) -> OptunaStudy:
-        """Optuna's own study of the search, for `optuna.visualization` and `optuna.importance`.
+        """Load Optuna's own study of the search, for `optuna.visualization` and `optuna.importance`.
 
         Raises:
-            UserError: these are runs of no sweep, or its search is not there any more.
+            UserError: the runs are of no sweep, or its search no longer exists.
         """
         from rothamsted.search import load_study
 
@@ -95,14 +95,16 @@ class Result:
 
     @cached_property
     def analysis(self) -> Analysis:
-        """Everything that was found, as plain values."""
+        """Give all findings as plain values."""
         return analyze(self.dataset, self.settings)
 
     # ---- numbers ----
 
     @property
     def best(self) -> ConditionEstimate:
-        """The best condition of the search; its mean is the search's own, which chose it for looking best.
+        """Give the best condition of the search.
+
+        Its mean is too good on average: it was chosen because it looked best. Report `confirmed` instead.
 
         Raises:
             UserError: no condition has a mean.
@@ -111,7 +113,7 @@ class Result:
 
     @property
     def confirmed(self) -> ConditionEstimate:
-        """The best condition on fresh seeds: the estimate to report.
+        """Give the best condition on fresh seeds: the estimate to report.
 
         Raises:
             UserError: nothing is confirmed.
@@ -120,37 +122,41 @@ class Result:
 
     @property
     def conditions(self) -> pd.DataFrame:
-        """A row a condition, best first: factors, rank, verdict, mean, interval, counts, confirmed mean, run.
+        """Give a row for each condition, best first: factors, rank, verdict, mean, interval, counts, confirmed mean.
 
-        `gap_low` to `gap_high` is how much worse it is than the best of the others, `seconds` the mean time of a
-        replicate, `why` the reason why it has no rank.
+        The interval `gap_low` to `gap_high` says how much worse the condition is than the best of the others. `seconds`
+        is the mean time of a replicate. `why` is the reason if it has no rank.
         """
         return frames.conditions_frame(self.analysis)
 
     @property
     def replicates(self) -> pd.DataFrame:
-        """A row a replicate: factors, phase, seed, outcome, objective, every metric, seconds, run, model."""
+        """Give a row for each replicate: factors, phase, seed, outcome, objective, all metrics, seconds, run, model."""
         return frames.replicates_frame(self.analysis)
 
     def curves(self, metric: str | None = None, *, samples: bool = False) -> pd.DataFrame:
-        """A row a measurement of a metric; None: the objective's. With `samples` a column of the samples seen, too.
+        """Give a row for each measurement of a metric.
+
+        Args:
+            metric: its name; None: the objective's.
+            samples: also give a column of the samples seen.
 
         Raises:
-            UserError: nobody logged it.
+            UserError: the metric was not logged.
         """
         name = metric or self._metric
         dataset = self.with_curves([name], samples=samples)
         return frames.curves_frame(dataset, name, self.analysis.ranking, has_samples=samples)
 
     def bands(self, metric: str | None = None, *, by: str = "step") -> pd.DataFrame:
-        """A row a point of each condition's mean curve, with the interval for the mean and the replicates behind it.
+        """Give a row for each point of a condition's mean curve: mean, interval, number of replicates.
 
         Args:
-            metric: None: the objective's.
-            by: the axis: step, epoch, samples (where `samples_seen` was logged) or seconds.
+            metric: its name; None: the objective's.
+            by: the axis: step, epoch, samples (if `samples_seen` was logged) or seconds.
 
         Raises:
-            UserError: nobody logged it, or there is no such axis.
+            UserError: the metric was not logged, or there is no such axis.
         """
         if by not in _AXES:
             raise UserError(f"bands: by={by!r} is no axis; {known_names(str(by), _AXES)}")
@@ -162,17 +168,18 @@ class Result:
     def versus(
         self, reference: Mapping[str, Any], *, test: str | None = None, correction: str = "holm"
     ) -> pd.DataFrame:
-        """All conditions against one: difference (condition minus reference), interval, p-values; best first.
+        """Compare all conditions with one: difference (condition minus reference), interval, p-values; best first.
 
-        Where a factor is the task, a row a task and condition, then `all` on the tasks' common scale.
+        If a factor is the task, there is one row for each task and condition, then rows for `all` tasks on a common
+        scale.
 
         Args:
-            reference: the values of that condition.
-            test: a name of the tests; None: paired t where seeds pair the replicates, else Welch's t.
-            correction: of the p-values for there being several.
+            reference: parameter -> value of the condition to compare with.
+            test: name of a test; None: paired t if seeds pair the replicates, else Welch's t.
+            correction: name of a correction of the p-values for several comparisons.
 
         Raises:
-            UserError: no such condition, test or correction, or nothing can be compared.
+            UserError: there is no such condition, test or correction, or nothing can be compared.
         """
         if test is not None and test not in TESTS:
             raise UserError(f"versus: test={test!r}: {known_names(test, TESTS)}")
@@ -195,13 +202,13 @@ class Result:
         """Draw a plot of the report.
 
         Args:
-            kind: intervals, curves, heatmap, trends, differences, …: the names of the report's plots.
-            metric: drawn in place of the objective, by plots that can.
-            where: parameter -> value: only conditions with these values.
-            ax: axes in whose place it is drawn; None: in a figure of its own.
+            kind: name of a plot of the report: intervals, curves, heatmap, trends, differences, …
+            metric: metric to draw instead of the objective, in plots that allow it.
+            where: parameter -> value: draw only conditions with these values.
+            ax: Matplotlib axes to draw into; None: a new figure.
 
         Raises:
-            UserError: no such plot, or nothing that it could show.
+            UserError: there is no such plot, or it has nothing to show.
         """
         from rothamsted.calls.notebook import show_figures
         from rothamsted.reporting.plots import NotApplicable, PlotOptions, drawn
@@ -224,14 +231,14 @@ class Result:
             raise UserError(f"plot: {kind}: {reason}") from None
 
     def report(self, path: str | Path | None = None) -> Path:
-        """Write the report, one HTML file; returns its path.
+        """Write the report, one HTML file, and return its path.
 
         Args:
-            path: of the file, or of a folder for it; None: the folder reports beside the tracking store, or here where
-                nothing is kept there.
+            path: an .html file, or a folder for it; None: the folder reports beside the tracking store. If there is no
+                tracking store, reports goes to the working directory.
 
         Raises:
-            UserError: it cannot be written.
+            UserError: the file cannot be written.
         """
         from rothamsted.publish.pages import copy_page, report_html
 
@@ -244,14 +251,15 @@ class Result:
         return copy_page(html, place, self.name)
 
     def export(self, folder: str | Path, *, only: Collection[str] = ()) -> Path:
-        """Write tables, JSON, the Optuna study, a paper's parts and figures to a folder; returns it.
+        """Write tables, JSON, the Optuna study, parts of a paper and figures to a folder, and return the folder.
 
         Args:
-            folder: where to; it is made where missing.
-            only: some parts alone, of: results, tables, study, paper, figures; none: all.
+            folder: path of the folder; it is made if it does not exist.
+            only: parts to write, of: results, tables, study, paper, figures; empty: all.
 
         Raises:
-            UserError: no such part, nothing to export, or a folder that holds another export or cannot be written.
+            UserError: there is no such part, nothing to export, or the folder holds another export or cannot be
+                written.
         """
         from rothamsted.publish.exported.folder import write_folder
 
@@ -260,15 +268,15 @@ class Result:
         return Path(folder)
 
     def promote(self, policy: str | Path | Policy, *, dry_run: bool = False, allow_policy: bool = False) -> str:
-        """Judge the confirmed winner by a policy; returns the decision: promoted, kept or undecided.
+        """Judge the confirmed winner by a policy, and return the decision: promoted, kept or undecided.
 
         Args:
-            policy: the path of a policy, or the policy.
+            policy: a policy, or the path of its file.
             dry_run: write nothing, and train nothing.
-            allow_policy: take a file from outside registry/, too; the verdict says so.
+            allow_policy: also take a file from outside registry/; the verdict says so.
 
         Raises:
-            UserError: nothing to promote, or a policy for something else.
+            UserError: there is nothing to promote, or the policy is for something else.
         """
         from rothamsted.calls.promoted import promote
 
@@ -290,10 +298,14 @@ class Result:
         return f"Result({self.name!r}{state}, {len(self.dataset.conditions)} conditions; best: {best})"
 
     def with_curves(self, metrics: Collection[str], *, samples: bool = False) -> Dataset:
-        """The dataset with the curves of some metrics, and the samples seen if asked for, read now where they were not.
+        """Give the dataset with the curves of some metrics. Curves that were not read before are read now.
+
+        Args:
+            metrics: their names.
+            samples: also read the samples seen.
 
         Raises:
-            UserError: nobody logged one of them.
+            UserError: one of them was not logged.
         """
         replicates = self.dataset.replicates
         if all(frames.has_curve(self.dataset, metric, samples=samples) for metric in metrics):

@@ -1,4 +1,4 @@
-"""What a caller has of results, as rows: files, a DataFrame, MLflow's runs, mappings."""
+"""Turn a caller's results into rows: files, a DataFrame, MLflow's runs, mappings."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _WILD = "*?["
 
 
 def is_files(data: Any) -> bool:
-    """Whether this names files: a path, a pattern, or several."""
+    """Return whether this names files: a path, a pattern, or several."""
     if isinstance(data, (list, tuple)):
         return bool(data) and all(map(is_files, data))
     return isinstance(data, Path) or (
@@ -31,10 +31,10 @@ def is_files(data: Any) -> bool:
 
 
 def rows_of(data: Any) -> list[ResultRow] | None:
-    """The rows of files, of a DataFrame, of MLflow's runs or of mappings; None where it is none of these.
+    """Return the rows of files, a DataFrame, MLflow's runs or mappings; None if it is none of these.
 
     Raises:
-        UserError: a file that cannot be read, or holds something else.
+        UserError: a file cannot be read, or has other contents.
     """
     if is_files(data):
         return [row for path in _paths(data) for row in _of_file(path)]

@@ -1,4 +1,4 @@
-"""Run a described sweep as a call does: here and now, shown as the command shows it, with a result at the end."""
+"""Run a described sweep in this process, show its progress as the command does, and return the result."""
 
 from __future__ import annotations
 
@@ -36,22 +36,22 @@ def sweep(
     save: bool = True,
     **keys: Unpack[SweepKeys],
 ) -> Result:
-    """Search a space of parameters with replicates of each condition, and say what can be said of the best.
+    """Search a space of parameters with replicates of each condition, and compare the best with the others.
 
     After Ctrl-C, a timeout or a crash the same call goes on.
 
     Args:
-        target: a function, "train.py:train", a sweep file ("sweep.yaml"), the name of an entry point, or a sweep
-            that is described already, such as `rt.load("digits").sweep`.
+        target: a function, "train.py:train", a sweep file ("sweep.yaml"), the name of an entry point, or a sweep that
+            is described already, such as `rt.load("digits").sweep`. None: `keys` has a `command` or a `project`.
         space: parameter -> domain: `uniform`, `loguniform`, `integers`, `choice`, a list, a range, an array.
-        if_exists: what to do where a sweep of this name is there: "resume" goes on, and refuses changed keys or code;
-            "new" takes the next free name; "resume_with_changed_code" goes on with the code as it is now.
-        save: False: nothing is kept but the result.
-        keys: the keys of a sweep file; see `SweepKeys`. Beside a file they override what it says.
+        if_exists: what to do if a sweep of this name exists: "resume" goes on, and refuses changed keys or code; "new"
+            takes the next free name; "resume_with_changed_code" goes on with the code as it is now.
+        save: False: keep nothing but the result.
+        keys: the keys of a sweep file; see `SweepKeys`. If the target is a file, they override its values.
 
     Raises:
-        UserError: a mistake, with its place, the value and the way out; or no replicate finished.
-        KeyboardInterrupt: it was stopped by Ctrl-C, after what was running was written.
+        UserError: names a mistake with its place, the value and the way out; or says that no replicate finished.
+        KeyboardInterrupt: Ctrl-C stopped it. What was running has been written.
 
     Example:
         >>> result = sweep("sweeps/quickstart.yaml")  # doctest: +SKIP

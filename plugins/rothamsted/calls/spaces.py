@@ -1,4 +1,4 @@
-"""The domains of a space as calls: `uniform`, `loguniform`, `integers`, `choice`, and what stands for one."""
+"""Make the domains of a space by calls: `uniform`, `loguniform`, `integers`, `choice`. Lists and ranges work too."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def uniform(
     """Let a parameter take all numbers from low to high, both included.
 
     Args:
-        low: the least.
-        high: the greatest.
-        step: only low, low + step, … up to high.
-        points: into how many values a grid cuts it; other samplers do not look at it.
-        when: other parameters -> the value or values under which this one takes part.
+        low: the least value.
+        high: the greatest value.
+        step: take only low, low + step, … up to high.
+        points: number of values that a grid takes of it; other samplers ignore it.
+        when: other parameters -> the value or values with which this parameter is used.
 
     Raises:
-        UserError: numbers that make no range.
+        UserError: the numbers make no range.
 
     Example:
         >>> uniform(0, 1, points=3).grid_points()
@@ -43,16 +43,16 @@ def uniform(
 def loguniform(low: float, high: float, *, points: int | None = None, when: Mapping[str, Any] | None = None) -> Range:
     """Let a parameter take all numbers from low to high, uniform in the logarithm.
 
-    0.001 to 0.01 is as likely as 0.01 to 0.1.
+    A value from 0.001 to 0.01 is as likely as one from 0.01 to 0.1.
 
     Args:
-        low: the least; above zero.
-        high: the greatest.
-        points: into how many values a grid cuts it.
-        when: other parameters -> the value or values under which this one takes part.
+        low: the least value, above zero.
+        high: the greatest value.
+        points: number of values that a grid takes of it; other samplers ignore it.
+        when: other parameters -> the value or values with which this parameter is used.
 
     Raises:
-        UserError: numbers that make no range.
+        UserError: the numbers make no range.
 
     Example:
         >>> loguniform(0.01, 1, points=3).grid_points()
@@ -74,15 +74,15 @@ def integers(
     """Let a parameter take the whole numbers from low to high, both included.
 
     Args:
-        low: the least.
-        high: the greatest.
-        step: only low, low + step, … up to high.
-        log: uniform in the logarithm.
-        points: into how many values a grid cuts it; None: all of them.
-        when: other parameters -> the value or values under which this one takes part.
+        low: the least value.
+        high: the greatest value.
+        step: take only low, low + step, … up to high.
+        log: make the numbers uniform in the logarithm.
+        points: number of values that a grid takes of it; None: all.
+        when: other parameters -> the value or values with which this parameter is used.
 
     Raises:
-        UserError: numbers that make no range of whole numbers.
+        UserError: the numbers make no range of whole numbers.
 
     Example:
         >>> integers(1, 4).grid_points()
@@ -98,14 +98,14 @@ def integers(
 
 
 def choice(values: Iterable[Any], *, when: Mapping[str, Any] | None = None) -> Choice:
-    """Let a parameter take one of some values, in their order.
+    """Let a parameter take one of some values. They keep their order.
 
     Args:
-        values: a list, a range, an array, or anything else that is gone through.
-        when: other parameters -> the value or values under which this one takes part.
+        values: a list, a range, an array, or any other iterable.
+        when: other parameters -> the value or values with which this parameter is used.
 
     Raises:
-        UserError: nothing to choose from, or a value twice.
+        UserError: there is nothing to choose from, or a value is there twice.
 
     Example:
         >>> choice(["sgd", "adam"]).values
@@ -123,14 +123,14 @@ def choice(values: Iterable[Any], *, when: Mapping[str, Any] | None = None) -> C
 
 
 def plain_domain(place: str, given: Any) -> Any:
-    """A domain as a sweep file writes it, from what a caller gives for one.
+    """Turn what a caller gives for a domain into what a sweep file writes.
 
     Args:
-        place: as errors call it: "rt.sweep: space.lr".
+        place: what errors call it: "rt.sweep: space.lr".
         given: a domain, a list, range or array of values, a mapping as a sweep file has it, or one value.
 
     Raises:
-        UserError: a tuple, which others read as a range, or what is no plain value.
+        UserError: it is a tuple, which other tools read as a range, or not a plain value.
     """
     if isinstance(given, (Range, Choice)):
         return domain_to_plain(given)

@@ -1,1 +1,1 @@
-"""The console script: the same program that MLproject's entry points call."""
+"""Run the console script, which MLproject's entry points call too."""

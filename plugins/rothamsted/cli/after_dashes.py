@@ -1,4 +1,4 @@
-"""`rothamsted sweep … -- python train.py {parameters}`: what follows the two dashes is the command, as a key."""
+"""Read the command after two dashes as a key: `rothamsted sweep … -- python train.py {parameters}`."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The commands that look at finished runs: analyze, report, compare, power. None of them trains anything.
+"""Run the commands that read finished runs: analyze, report, compare, power. None of them trains anything.
 
-Apart from the commands that run sweeps: these read a tracking store, and need no study and no search. What reads and
-analyses is imported when the command line has no mistake.
+They read a tracking store, and need no study and no search. Slow modules are imported after the command line has been
+checked.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The words of a command line: `key=value`, `--key value`, bare options, and words that fill the command's own keys.
+"""Read the words of a command line: `key=value`, `--key value`, bare options, and words for the command's own keys.
 
-No parser can declare them: a sweep's keys are open (every key of the file, every field of a study).
+A sweep's keys are open (every key of the file, every field of a study), so no parser can declare them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The commands that run a study's own code by hand: train, and prepare_data."""
+"""Run the commands that run a study's own code by hand: train, and prepare_data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The commands that take care of the databases and of what lies beside them: doctor, prune."""
+"""Run the commands that check and clean the databases and their files: doctor, prune."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The commands of the console script: each turns its arguments into values and calls the layer below.
-
-A command knows its keys and nothing of how errors are shown.
-"""
+"""Run the commands of the console script: each turns its arguments into values and calls the layer below."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page docs/commands.md, made from the table of commands. A test holds the page to the table.
+"""Make the page docs/commands.md from the table of commands. A test compares the two.
 
 Make it again with `python -m rothamsted.cli.commands_page > docs/commands.md`.
 """

@@ -1,4 +1,4 @@
-"""The scripts that complete a command line in bash, zsh and fish, made from the table of commands."""
+"""Make the scripts that complete a command line in bash, zsh and fish from the table of commands."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command that writes all of a sweep, or of other runs, into a folder: export."""
+"""Run the command export, which writes a sweep, or other runs, into a folder."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""`rothamsted report --sweep NAME --format pdf`: plots of finished runs as files for a paper.
+"""Write plots of finished runs as files for a paper: `rothamsted report --sweep NAME --format pdf`.
 
-Nothing is recorded but in the run that `mlflow run` opens around the command: it has the files.
+Only the run that `mlflow run` opens around the command records them: it gets the files.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The page docs/glossary.md: the terms of a report, and the words of the design. A test holds the page to them.
+"""Make the page docs/glossary.md from the terms of a report and the words of the design. A test compares them.
 
 Make it again with `python -m rothamsted.cli.glossary_page > docs/glossary.md`.
 """

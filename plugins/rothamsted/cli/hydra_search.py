@@ -1,6 +1,6 @@
-"""`train STUDY -m hydra/sweeper=optuna lr=tag(log,interval(1e-4,1e-1))` as the line of a sweep: Hydra's Optuna sweeper.
+"""Translate the line of Hydra's Optuna sweeper, `train STUDY -m hydra/sweeper=optuna lr=interval(0,1)`, into a sweep.
 
-Names: https://hydra.cc/docs/plugins/optuna_sweeper/. What is searched, and by what, is then the sweep's own.
+The names are those of https://hydra.cc/docs/plugins/optuna_sweeper/.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The command that brings in runs that other tools have recorded: import_runs."""
+"""Run the command import_runs, which imports runs of other tools."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page docs/keys.md, made from the schema of a sweep file. A test holds the page to the schema.
+"""Make the page docs/keys.md from the schema of a sweep file. A test compares the two.
 
 Make it again with `python -m rothamsted.cli.keys_page > docs/keys.md`.
 """

@@ -1,4 +1,4 @@
-"""The command that writes a sweep into the experiment log: experiment_log."""
+"""Run the command experiment_log, which writes a sweep into the experiment log."""
 
 from __future__ import annotations
 

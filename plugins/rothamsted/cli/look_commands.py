@@ -1,4 +1,4 @@
-"""The commands that look at the sweeps that there are, and clear them away: list, status, open, delete."""
+"""Run the commands that show and delete sweeps: list, status, open, delete."""
 
 from __future__ import annotations
 

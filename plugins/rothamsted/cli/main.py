@@ -1,4 +1,4 @@
-"""`rothamsted COMMAND …`: finds the command and runs it; prints a mistake as one line; sets the exit status.
+"""Find and run a command, `rothamsted COMMAND …`; print a mistake as one line; set the exit status.
 
 A command that takes its words one by one is run for each of them.
 Exit status: 0 done, 1 failed, 2 a mistake of the user, 3 not yet, 4 equal within a tolerance, 130 and 143 stopped by

@@ -1,4 +1,4 @@
-"""The help of a command: how it is written, what its keys mean, and the names that a key can take."""
+"""Write the help of a command: its usage, what its keys mean, and the names that a key can take."""
 
 from __future__ import annotations
 

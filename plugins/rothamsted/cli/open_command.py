@@ -1,4 +1,4 @@
-"""The command `open`: both UIs on the right databases, and the right page in the browser."""
+"""Run the command `open`: start both UIs on the right databases, and show the right page in the browser."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far a sweep is, in lines for a person: once, or live until it is over."""
+"""Print how far a sweep is, once or live until it is over."""
 
 from __future__ import annotations
 

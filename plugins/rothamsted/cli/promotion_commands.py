@@ -1,7 +1,7 @@
-"""The commands that change registered models: promote and rollback; and registry, which prints their history.
+"""Run the commands that change registered models, promote and rollback, and registry, which prints their history.
 
-Exit status 0: promoted, or champion already; 3: not promoted, which is a result, too. A mistake (no such model or
-sweep, a policy for something else, evidence that was altered) is one line and exit status 2, and nothing is recorded.
+Exit status 0: promoted, or champion already; 3: not promoted, which is a result too. A mistake (no such model or sweep,
+a policy for something else, altered evidence) is one line with exit status 2, and nothing is recorded.
 """
 
 from __future__ import annotations

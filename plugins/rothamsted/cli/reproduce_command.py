@@ -1,4 +1,4 @@
-"""The command that trains recorded runs again and compares: reproduce."""
+"""Run the command reproduce, which trains recorded runs again and compares."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an analysis found, as plain values: what --json prints for a sweep, an analysis or a report."""
+"""Turn an analysis into plain values, which --json prints for a sweep, an analysis or a report."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a command's words and its result go: a console for people, JSON for programs."""
+"""Print a command's words and result: to a console for people, as JSON for programs."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
-"""What analyze, report, compare and power share: which runs, how they are analysed, and the recorder.
+"""Read the keys that analyze, report, compare and power share: which runs, how they are analysed, and the recorder.
 
-All four take the same keys, and refuse the same mistakes. The analysis is imported
-where it is used: a mistake is told before.
+The analysis is imported where it is used, so that a mistake is reported before.
 """
 
 from __future__ import annotations

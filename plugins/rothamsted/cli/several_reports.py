@@ -1,4 +1,4 @@
-"""Reports of several sweeps: a page each, and an index page that leads to them."""
+"""Write reports of several sweeps: a page for each, and an index page."""
 
 from __future__ import annotations
 

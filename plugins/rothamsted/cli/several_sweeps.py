@@ -1,4 +1,4 @@
-"""Several sweeps, one after the other: which files they are, and a table of what came of each."""
+"""Run several sweeps, one after the other: find their files, and print a table of the results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the keys mean that several commands take: which runs, how they are analysed, what is drawn, where it goes."""
+"""Explain the keys that several commands take: which runs, how they are analysed, what is drawn, where it goes."""
 
 RUNS = {
     "sweep": "name of a sweep, or id of its run",

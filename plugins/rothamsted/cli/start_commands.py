@@ -1,4 +1,4 @@
-"""The commands that help to begin: explain a key, write a first sweep file, complete words in a shell."""
+"""Run the commands that help to begin: explain a key, write a first sweep file, complete words in a shell."""
 
 from __future__ import annotations
 

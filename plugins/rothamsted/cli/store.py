@@ -1,4 +1,4 @@
-"""The tracking store that a command reads: MLflow's own choice, asked whether anybody answers there."""
+"""Find the tracking store that a command reads, by MLflow's rules, and check that it answers."""
 
 from __future__ import annotations
 

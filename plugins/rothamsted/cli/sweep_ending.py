@@ -1,4 +1,4 @@
-"""The end of the command `sweep`: what came of it, for people and programs, and its exit status."""
+"""End the command `sweep`: show its result to people and programs, and choose its exit status."""
 
 from __future__ import annotations
 

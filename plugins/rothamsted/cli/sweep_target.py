@@ -1,4 +1,4 @@
-"""What the word after `sweep` and `check` is: a sweep file, its name, or what is trained, described by keys alone."""
+"""Find what the word after `sweep` and `check` means: a sweep file, its name, or what is trained."""
 
 from __future__ import annotations
 

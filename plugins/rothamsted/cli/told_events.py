@@ -1,4 +1,4 @@
-"""What happens in a sweep, as JSON lines: an executor that passes on what its workers say, and tells it on the way."""
+"""Print the events of a sweep as JSON lines: an executor that passes on its workers' events and prints them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each command takes: its words, its keys and what they mean. Help, completion and errors are made from this."""
+"""Describe what each command takes: its words, its keys and their meaning. Help, completion and errors use it."""
 
 from __future__ import annotations
 

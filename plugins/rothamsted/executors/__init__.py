@@ -1,4 +1,4 @@
-"""Executors: where workers run. They place workers and pass events on; they know nothing of trials."""
+"""Run workers: in this process, as processes of this machine, or on a Ray cluster. Executors pass their events on."""
 
 from rothamsted.executors.crew import Crew, Death, Event, Executor, Job, ask_first
 from rothamsted.executors.early import EarlyWorkers

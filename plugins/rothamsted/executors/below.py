@@ -1,4 +1,4 @@
-"""The processes below a worker: found while it lives, and ended when it has gone."""
+"""Find the processes that a worker started while it lives, and end them when it has ended."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ SECONDS = 8.0
 
 
 def descendants(pid: int) -> list[psutil.Process]:
-    """Every process below one; empty where that has gone."""
+    """Return every process below one; empty if that has ended."""
     with contextlib.suppress(psutil.Error):
         return psutil.Process(pid).children(recursive=True)
     return []
 
 
 def wait_for(processes: Sequence[psutil.Process]) -> None:
-    """Let what a worker left behind end by itself (a keeper asks its command first), then kill it."""
+    """Wait for processes that a worker left behind (a keeper asks its command to end first), then kill them."""
     deadline = time.monotonic() + SECONDS
     while (left := [one for one in processes if _is_alive(one)]) and time.monotonic() < deadline:
         time.sleep(0.02)

@@ -1,7 +1,7 @@
-"""What an executor is asked for and what it gives: a job, a crew of workers, and their events.
+"""Define the interface of executors: a job, a crew of workers, and their events.
 
-An executor is one class with `start`. It sees a job as plain data and events as mappings; what they mean is the
-caller's business. `tests/executors/test_executor_contract.py` runs over every executor.
+An executor is one class with `start`. It sees a job as plain data and events as mappings, and does not interpret them.
+`tests/executors/test_executor_contract.py` runs over every executor.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ GRACE_SECONDS = 30.0  # a worker writes a checkpoint at its next measurement, th
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """What each worker of a crew does: plain data, so that it can be sent to any machine.
+    """Says what each worker of a crew does. It is plain data that can be sent to any machine.
 
     Attributes:
-        entry: the function that a worker calls, as "module:function". Besides `arguments` it is given `emit`, which
-            takes an event (a mapping of JSON values), and `should_stop`, which it must ask often.
+        entry: the function that a worker calls, as "module:function". Besides `arguments` it gets `emit`, which takes
+            an event (a mapping of JSON values), and `should_stop`, which it must call often.
         arguments: its keyword arguments, JSON values.
         environment: variables that a worker has in addition.
-        python_flags: of the worker's interpreter, such as "-P"; where a worker has an interpreter of its own.
-        grace_seconds: how long a worker may take to leave after its parent has died, or where nothing else is said.
-        options: what the sweep file says to its executor alone, such as the address of a cluster.
-        most: where the file leaves the number of workers to the executor: how many are of use. None: the file says it.
-        files: databases that are files, which processes of one machine share and no others.
-        folders: where workers leave what others of them go on with; each must see them.
+        python_flags: flags of the worker's interpreter, such as "-P", if a worker has its own interpreter.
+        grace_seconds: how long a worker may take to leave after its parent died, and by default.
+        options: options of the executor in the sweep file, such as the address of a cluster.
+        most: most workers that are useful, if the file leaves their number to the executor. None: the file says it.
+        files: databases that are files, which only processes of one machine can share.
+        folders: folders that all workers must see, with what one leaves for another.
     """
 
     entry: str
@@ -51,12 +51,13 @@ class Job:
 
 @dataclass(frozen=True, kw_only=True)
 class Death:
-    """How a worker ended.
+    """Says how a worker ended.
 
     Attributes:
-        exit_code: of its process; negative: the signal that killed it. 0, too, where the signal to leave ended it.
-        last_lines: the end of what it wrote besides its events.
-        was_ended_because: why its executor was asked to end it; empty where it ended by itself.
+        exit_code: exit code of its process; negative: the signal that killed it. It is also 0 if the signal to leave
+            ended it.
+        last_lines: the last lines that it wrote besides its events.
+        was_ended_because: why its executor was asked to end it; empty if it ended by itself.
     """
 
     exit_code: int
@@ -82,10 +83,10 @@ class Death:
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """What a worker said, or how it ended; the end is the last event of a worker.
+    """Holds what a worker said, or how it ended. The end is the last event of a worker.
 
     Attributes:
-        worker: its name, which no other worker of the crew has, before or after.
+        worker: its name, which no other worker of the crew ever has.
         said: what it emitted; empty at its end.
         death: how it ended; None while it lives.
     """
@@ -96,7 +97,7 @@ class Event:
 
 
 class Crew(Protocol):
-    """Workers of one job. A context manager: after it nobody lives, whatever was raised inside."""
+    """Runs the workers of one job; a context manager. After its end no worker lives, even after an exception."""
 
     def __enter__(self) -> Self:
         """Begin."""
@@ -108,23 +109,23 @@ class Crew(Protocol):
 
     @property
     def n_alive(self) -> int:
-        """How many workers there are whose end has not been told yet."""
+        """Return the number of workers without an event of their end."""
         ...
 
     def events(self, seconds: float) -> Iterator[Event]:
-        """What workers say and how they end, for so long; less where nobody is left."""
+        """Yield the events of workers for some seconds, or until no worker is left."""
         ...
 
     def end(self, worker: str, why: str) -> None:
-        """End one worker at once; `why` stands in its death. Of one that has gone nothing changes."""
+        """End one worker at once; its death has the reason `why`. Nothing happens if it has ended."""
         ...
 
     def refill(self) -> None:
-        """Replace those who have ended, unless the crew was stopped."""
+        """Replace the workers that have ended, unless the crew was stopped."""
         ...
 
     def stop(self, grace: float) -> None:
-        """Ask all to leave and return; who has not left after `grace` seconds is ended while events are read."""
+        """Ask all workers to leave. Those that stay longer than `grace` seconds are ended while events are read."""
         ...
 
 
@@ -142,19 +143,19 @@ class Executor(Protocol):
 
 @runtime_checkable
 class AsksFirst(Protocol):
-    """An executor that can refuse a job before anything is made for it."""
+    """Describes an executor that can refuse a job before anything is made for it."""
 
     def check(self, job: Job, n_workers: int) -> list[str]:
-        """Ask for what the job needs; returns lines to show.
+        """Check that the job can have what it needs, and return lines to show.
 
         Raises:
-            UserError: it cannot have it.
+            UserError: it cannot.
         """
         ...
 
 
 def ask_first(executor: Executor, job: Job, n_workers: int) -> list[str]:
-    """What an executor says to a job before it is started; nothing where it asks for nothing.
+    """Return what an executor says about a job before it starts; nothing if it checks nothing.
 
     Raises:
         UserError: it cannot do the job.

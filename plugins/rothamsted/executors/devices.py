@@ -1,6 +1,6 @@
-"""The GPUs of this machine, and which of them a worker sees: one a worker, unless several are to share one.
+"""Find the GPUs of this machine, and give each worker one, unless several share one.
 
-A worker sees its GPU under the number 0, because it is told before it imports anything that looks for one.
+A worker sees its GPU as number 0, because CUDA_VISIBLE_DEVICES is set before it imports anything.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ _SHARED = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}  # else JAX takes three qua
 
 @dataclass(frozen=True, kw_only=True)
 class Device:
-    """A GPU.
+    """Describes a GPU.
 
     Attributes:
         index: its number, as nvidia-smi has it.
-        uuid: its name that no other has.
-        name: what it is, such as NVIDIA H200.
+        uuid: its unique name.
+        name: its model, such as NVIDIA H200.
     """
 
     index: int
@@ -40,13 +40,13 @@ class Device:
 
 
 def find_devices(environment: Mapping[str, str] | None = None) -> tuple[Device, ...]:
-    """The GPUs that this process may use: those that nvidia-smi knows and CUDA_VISIBLE_DEVICES leaves.
+    """Return the GPUs that this process may use: those of nvidia-smi that CUDA_VISIBLE_DEVICES allows.
 
     Args:
         environment: the variables of this process; None: its own.
 
     Raises:
-        UserError: nvidia-smi is there and fails.
+        UserError: nvidia-smi exists and fails.
     """
     own = os.environ if environment is None else environment
     program = shutil.which(PROGRAM, path=own.get("PATH"))
@@ -73,16 +73,16 @@ def find_devices(environment: Mapping[str, str] | None = None) -> tuple[Device, 
 def slots_of(
     options: Mapping[str, Any], environment: Mapping[str, str] | None = None, n_workers: int = 0
 ) -> tuple[Mapping[str, str], ...]:
-    """The variables of each worker that the GPUs have room for; empty where workers get no GPU of their own.
+    """Return the environment variables of each worker that the GPUs have room for; empty if workers get no GPUs.
 
     Args:
-        options: of the job: `devices` (auto, none, or numbers), `workers_per_device`, and `uses_gpu`, whether what is
-            trained can use one.
+        options: options of the job: `devices` (auto, none, or numbers), `workers_per_device`, and `uses_gpu`, whether
+            the training can use one.
         environment: the variables of this process; None: its own.
-        n_workers: how many there will be, where the file says it: more than there is room for share.
+        n_workers: number of workers, if the file says it. If it is more than there is room for, workers share GPUs.
 
     Raises:
-        UserError: a number that is not there.
+        UserError: there is no GPU of a number.
     """
     wanted, per_device = options.get("devices", "auto"), options.get("workers_per_device", 1)
     if wanted == "none" or (wanted == "auto" and not options.get("uses_gpu", True)):
@@ -98,19 +98,19 @@ def slots_of(
 
 
 def without_gpu(options: Mapping[str, Any]) -> Mapping[str, str]:
-    """The variables of a worker that shall see no GPU; empty where the file does not say so."""
+    """Return the variables that hide all GPUs from a worker; empty unless the file says so."""
     return _NO_GPU if options.get("devices") == "none" else {}
 
 
 def said_of(slots: Sequence[Mapping[str, str]]) -> str:
-    """What is used, in a line: `devices: NVIDIA H200 (GPU 0), NVIDIA H200 (GPU 1); 2 workers each`."""
+    """Return a line on the GPUs used: `devices: NVIDIA H200 (GPU 0), NVIDIA H200 (GPU 1); 2 workers each`."""
     names = list(dict.fromkeys(slot[NAME] for slot in slots))
     per_device = len(slots) // len(names)
     return f"devices: {', '.join(names)}; {per_device} worker{'s' if per_device > 1 else ''} each"
 
 
 def name_here(environment: Mapping[str, str]) -> str:
-    """What the GPU is called that somebody else, such as Ray, has given to this process; empty: none."""
+    """Return the name of the GPU that another program, such as Ray, has given to this process; empty: none."""
     if not environment.get(VISIBLE):
         return ""
     return ", ".join(f"{one.name} (GPU {one.index})" for one in find_devices(environment))

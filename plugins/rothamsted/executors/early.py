@@ -1,6 +1,6 @@
-"""Worker processes of this machine, and those that are started before their job is known.
+"""Start worker processes of this machine, also before their job is known.
 
-What a worker imports takes a second: it does so while the sweep is being opened.
+The imports of a worker take a second, so they run while the sweep is being opened.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ def start_process(
     """Start a worker, which waits for its job on its standard input.
 
     Args:
-        environment: all of it.
-        flags: of its interpreter.
+        environment: its whole environment.
+        flags: flags of its interpreter.
         imports: modules that it imports before it looks for a job.
 
     Raises:
-        UserError: the system gives no more processes, or no room for one.
+        UserError: the system has no more processes or memory.
     """
     try:
         return subprocess.Popen(
@@ -48,14 +48,14 @@ def start_process(
 
 
 def give_job(process: subprocess.Popen[bytes], job: Job) -> None:
-    """Tell a worker that waits what it does."""
+    """Give a waiting worker its job."""
     if process.stdin is not None:
         with contextlib.suppress(BrokenPipeError):  # it has died already, and is told as any death
             process.stdin.write(f"{job.as_json()}\n".encode())
 
 
 def shared_out(n_workers: int, own: Mapping[str, str]) -> dict[str, str]:
-    """An environment with the cores shared out among the workers, where nobody has said so."""
+    """Return an environment that divides the cores among the workers, unless it already sets them."""
     n_threads = max(1, (os.cpu_count() or 1) // n_workers)
     shared = {name: str(n_threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
     return {**shared, **own}
@@ -63,14 +63,14 @@ def shared_out(n_workers: int, own: Mapping[str, str]) -> dict[str, str]:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class EarlyWorkers:
-    """Processes that import and wait; a context manager, after which those that nobody has taken are gone.
+    """Starts processes that import and wait; a context manager. At its end, processes that were not taken are ended.
 
     Attributes:
-        n_workers: how many the crew has, which share out the cores.
+        n_workers: number of workers of the crew, which divide the cores.
         imports: modules.
-        n_cores: of the machine; None: as the system says. One is left to this process, which opens the sweep while
-            they import: started at once, as many as there are cores would take it from the first replicate.
-        flags: of their interpreters.
+        n_cores: number of cores; None: as the system says. One core is left to this process, which opens the sweep
+            while workers import.
+        flags: flags of their interpreters.
         own: the environment before the job's variables; None: this process's.
 
     Example:
@@ -104,7 +104,7 @@ class EarlyWorkers:
         self._end()
 
     def take(self, environment: Mapping[str, str], flags: Sequence[str]) -> subprocess.Popen[bytes] | None:
-        """One that was started with this environment and these flags; None where there is none."""
+        """Return a process that was started with this environment and these flags, or None."""
         if self._environment != environment or tuple(self.flags) != tuple(flags):
             return None
         return self._waiting.pop() if self._waiting else None

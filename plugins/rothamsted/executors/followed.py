@@ -1,7 +1,7 @@
-"""Follow one worker's process from its start to its end: its events, the end of what else it wrote, its exit.
+"""Follow one worker's process from start to end: its events, the last lines that it wrote, its exit.
 
-One thread a process reads both of its pipes as bytes, so that nothing a worker writes can stop the reading: no byte
-that is not UTF-8, no line without end, no pipe that is closed early or kept open by a child.
+One thread for each process reads both of its pipes as bytes. So nothing stops the reading: not bytes that are not
+UTF-8, not a line without end, not a pipe that is closed early or kept open by a child.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _MOST_CHUNKS_LEFT = 256  # read after the end, of a pipe that a child still writ
 
 @dataclass(kw_only=True, eq=False)
 class Followed:
-    """One process; `tell` is called with each of its events, last with its end, in a thread of its own."""
+    """Follows one process: `tell` is called in a separate thread with each event, last with its end."""
 
     name: str
     popen: subprocess.Popen[bytes]
@@ -47,16 +47,16 @@ class Followed:
 
     @property
     def pid(self) -> int:
-        """Its process id, that of its group, too."""
+        """Return its process id, which is also that of its group."""
         return self.popen.pid
 
     def ask_to_leave(self) -> None:
-        """SIGTERM."""
+        """Send SIGTERM."""
         self._is_asked = True
         self.popen.send_signal(signal.SIGTERM)
 
     def kill(self, why: str) -> None:
-        """SIGKILL; the first reason counts, and none where it has ended by itself."""
+        """Send SIGKILL. The first reason counts, and none if it has ended by itself."""
         if self.popen.poll() is None:
             self._why = self._why or why
             self.popen.kill()

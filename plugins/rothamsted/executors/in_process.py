@@ -1,7 +1,7 @@
-"""One worker in a thread of this process, for tests and notebooks: what is patched here holds there, too.
+"""Run one worker in a thread of this process, for tests and notebooks. Patches of this process apply to it.
 
-A worker waits at each event until whoever reads events has dealt with it. So the order of things is the same each
-time, and a debugger may stand still in either.
+A worker waits at each event until the event has been handled. So the order is the same each time, and a debugger may
+stop in either thread.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ class InProcessExecutor:
     """Runs one worker in a thread; it cannot be killed, only asked to leave."""
 
     def start(self, job: Job, n_workers: int) -> InProcessCrew:
-        """Start it.
+        """Start the worker.
 
         Raises:
-            UserError: more than one worker is wanted.
+            UserError: more than one worker is asked for.
         """
         if n_workers != 1:
             raise UserError(f"executor in_process: has one worker, not {n_workers}; give execution.workers: 1")
@@ -52,7 +52,7 @@ class _Threaded:
 
 @dataclass(kw_only=True, eq=False)
 class InProcessCrew:
-    """A thread at a time; a `Crew`."""
+    """Runs one thread at a time; a `Crew`."""
 
     job: Job
     arguments: Mapping[str, Any]
@@ -80,11 +80,11 @@ class InProcessCrew:
 
     @property
     def n_alive(self) -> int:
-        """One, until its end has been told."""
+        """Return 1 until the event of its end, then 0."""
         return int(self._worker is not None)
 
     def events(self, seconds: float) -> Iterator[Event]:
-        """What it says and how it ends, for so long."""
+        """Yield its events for some seconds."""
         deadline, n_waiting = time.monotonic() + seconds, self._events.qsize()
         while self._worker is not None:
             left = deadline - time.monotonic()
@@ -104,13 +104,13 @@ class InProcessCrew:
                 is_heard.set()
 
     def end(self, worker: str, why: str) -> None:
-        """Ask it to leave, and say why in its death."""
+        """Ask the worker to leave; its death has the reason `why`."""
         if self._worker is not None and self._worker.name == worker:
             self._worker.why = self._worker.why or why
             self._worker.stop.set()
 
     def refill(self) -> None:
-        """Start a thread where there is none."""
+        """Start a thread if there is none."""
         if self._worker is None and not self._is_stopped:
             worker = _Threaded(name=f"worker {next(self._numbers)}")
             worker.thread = threading.Thread(target=self._work, args=(worker,), name=worker.name, daemon=True)
@@ -118,7 +118,7 @@ class InProcessCrew:
             worker.thread.start()
 
     def stop(self, grace: float) -> None:
-        """Ask it to leave; a thread cannot be ended, so the grace has no end."""
+        """Ask the worker to leave. A thread cannot be ended, so `grace` is ignored."""
         self._is_stopped = True
         if self._worker is not None:
             self._worker.stop.set()

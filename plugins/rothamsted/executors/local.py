@@ -1,8 +1,8 @@
-"""Workers as processes of this machine: started warm, watched, replaced when they die.
+"""Run workers as processes of this machine: start them, follow them, replace them when they die.
 
-A worker writes its events to its standard output, one JSON object a line. The end of what it writes to standard
-error is kept, to be shown if it dies. Its standard input is its tie to this process: the job is its first line, and
-its end means that this process is gone.
+A worker writes its events to its standard output, one JSON object a line. The last lines of its standard error are kept
+and shown if it dies. The first line of its standard input is the job; the end of its standard input means that this
+process is gone.
 """
 
 from __future__ import annotations
@@ -26,30 +26,30 @@ POLL_SECONDS = 0.2
 
 @dataclass(frozen=True, kw_only=True)
 class LocalExecutor:
-    """Starts each worker as a process of its own.
+    """Starts each worker as a process.
 
     Attributes:
         environment: the whole environment of a worker before the job's own variables; None: this process's.
-        early: processes that have been started already; taken first.
+        early: processes that were started earlier; they are taken first.
     """
 
     environment: Mapping[str, str] | None = None
     early: EarlyWorkers | None = None
 
     def check(self, job: Job, n_workers: int) -> list[str]:
-        """Look for the GPUs that the job asks for; returns a line where workers get one of their own.
+        """Check for the GPUs that the job asks for, and return a line if workers get GPUs.
 
         Raises:
-            UserError: one is not there.
+            UserError: one does not exist.
         """
         slots = devices.slots_of(job.options, self.environment)
         return [devices.said_of(slots)] if slots else []
 
     def start(self, job: Job, n_workers: int) -> LocalCrew:
-        """Start so many processes; where the number is left to us, as many as the GPUs have room for.
+        """Start the processes. If the number is left to the executor, it is what the GPUs have room for.
 
         Raises:
-            UserError: the system gives no more processes, or no room for one.
+            UserError: the system has no more processes or memory.
         """
         own = os.environ if self.environment is None else self.environment
         slots = devices.slots_of(job.options, self.environment, n_workers if job.most is None else 0)
@@ -66,7 +66,7 @@ class LocalExecutor:
 
 @dataclass(kw_only=True, eq=False)
 class LocalCrew:
-    """Processes of one job; a `Crew`."""
+    """Runs the processes of one job; a `Crew`."""
 
     job: Job
     n_workers: int
@@ -95,11 +95,11 @@ class LocalCrew:
 
     @property
     def n_alive(self) -> int:
-        """Those whose end has not been told yet."""
+        """Return the number of processes without an event of their end."""
         return len(self._living)
 
     def events(self, seconds: float) -> Iterator[Event]:
-        """What they say and how they end, for so long."""
+        """Yield their events for some seconds."""
         deadline, n_waiting = time.monotonic() + seconds, self._events.qsize()
         while self._living:
             self._kill_who_stays()

@@ -1,7 +1,7 @@
-"""A worker's own process: read the job, tie this process to its parent, call the job's entry.
+"""Run a worker's process: read the job, end with the parent process, call the job's entry.
 
-Started by `LocalExecutor` as `python -m rothamsted.executors.process`. It imports little before the entry, so that a
-stop in the first seconds is obeyed at once.
+`LocalExecutor` starts it as `python -m rothamsted.executors.process`. It imports little before the entry, so that it
+obeys a stop in the first seconds.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class _Events:
 
 
 def main() -> int:
-    """Import the modules that the command line names, then do one job; its exit status, 2 for a mistake of the user."""
+    """Import the modules of the command line, do one job, and return the exit status: 2 for a user's mistake."""
     stop = _Stop()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop.on_signal)

@@ -1,6 +1,6 @@
-"""Connect to a Ray cluster, and ask its nodes for what workers need: one place where Ray is begun.
+"""Connect to a Ray cluster, and check that its nodes have what workers need.
 
-The connection lasts as long as this process, as Ray's own does, so that the stages of a sweep share it.
+The connection lasts as long as this process, so the stages of a sweep share it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _given: dict[str, Any] = {}  # with what this process has connected; empty: it h
 
 @dataclass(frozen=True, kw_only=True)
 class Node:
-    """A living node of the cluster.
+    """Describes a living node of the cluster.
 
     Attributes:
         id: Ray's name of it.
@@ -47,7 +47,7 @@ class Node:
 
 
 def imported() -> Any:
-    """The package.
+    """Return the package ray.
 
     Raises:
         UserError: it is not installed.
@@ -61,11 +61,11 @@ def imported() -> Any:
 
 
 def connect(job: Job, n_workers: int) -> ray:  # type: ignore[valid-type]
-    """Connect where this process has not.
+    """Connect to the cluster, unless this process is connected already.
 
     Args:
         job: its `options` are `address`, `resources` and `runtime_env` of the sweep file.
-        n_workers: how many cores a cluster of its own gets, at least.
+        n_workers: least number of cores of a new local cluster.
 
     Raises:
         UserError: there is no such cluster, or this process is connected to another one.
@@ -93,12 +93,12 @@ def connect(job: Job, n_workers: int) -> ray:  # type: ignore[valid-type]
 
 
 def resources_of(job: Job) -> Mapping[str, Any]:
-    """What one worker takes of its node; a core where the file does not say."""
+    """Return the resources that one worker takes of its node; one core if the file does not say."""
     return job.options.get("resources") or _ONE_CORE
 
 
 def nodes(found: Any) -> list[Node]:
-    """The living nodes."""
+    """Return the living nodes."""
     return [
         Node(id=one["NodeID"], host=one["NodeManagerHostname"], total=one["Resources"])
         for one in found.nodes()
@@ -107,7 +107,7 @@ def nodes(found: Any) -> list[Node]:
 
 
 def room(found: Any, job: Job) -> int:
-    """How many workers its nodes can hold, were nothing else there."""
+    """Return how many workers the nodes can hold if nothing else runs on them."""
     takes = resources_of(job)
     return sum(
         min((int(node.total.get(name, 0) / need + 1e-9) for name, need in takes.items() if need), default=1)
@@ -116,10 +116,10 @@ def room(found: Any, job: Job) -> int:
 
 
 def check(job: Job, n_workers: int) -> list[str]:
-    """Ask a cluster for what a job needs, before anything is made for it; returns lines to show.
+    """Check that a cluster has what a job needs, before anything is made for it, and return lines to show.
 
     Raises:
-        UserError: a node lacks something, or does not share what workers share.
+        UserError: a node lacks something, or does not share the folders of workers.
     """
     found = connect(job, n_workers)
     living = nodes(found)
@@ -157,13 +157,13 @@ def _address(given: str) -> str | None:
 
 
 def head_of(found: Any) -> str:
-    """Where the head of the cluster answers, as this process has reached it."""
+    """Return the address at which this process reached the head of the cluster."""
     given = str(_given.get("address", ""))
     return given if given.startswith("ray://") else found.get_runtime_context().gcs_address
 
 
 def silence_of(address: str) -> str:
-    """Why nobody answers at an address; empty: somebody does."""
+    """Say why there is no answer at an address; empty if there is one."""
     host, _, port = address.rpartition("://")[2].rpartition(":")
     try:
         socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWER_SECONDS).close()

@@ -1,7 +1,7 @@
-"""Workers on the nodes of a Ray cluster: an actor each, which keeps the worker's process.
+"""Run workers on the nodes of a Ray cluster: an actor for each keeps the worker's process.
 
-Nothing of a trial goes through Ray: workers claim from the search database, as local ones do. So a node that is lost
-costs what its workers had not yet written as a checkpoint, and nothing else.
+Workers claim trials from the search database, as local ones do, not through Ray. So a lost node costs only the work of
+its workers since their last checkpoints.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class RayExecutor:
     """Starts each worker by an actor on a node of a cluster."""
 
     def check(self, job: Job, n_workers: int) -> list[str]:
-        """Ask the cluster for what the job needs; returns lines to show.
+        """Check that the cluster has what the job needs, and return lines to show.
 
         Raises:
             UserError: it lacks something.
@@ -46,7 +46,7 @@ class RayExecutor:
         return ray_cluster.check(job, job.most or n_workers)
 
     def start(self, job: Job, n_workers: int) -> RayCrew:
-        """Start so many actors; those for which there is no room yet start when nodes are added.
+        """Start the actors. Those without room start when nodes are added.
 
         Raises:
             UserError: there is no such cluster.
@@ -78,7 +78,7 @@ class _Remote:
 
 @dataclass(kw_only=True, eq=False)
 class RayCrew:
-    """Actors of one job; a `Crew`."""
+    """Runs the actors of one job; a `Crew`."""
 
     job: Job
     n_workers: int
@@ -105,11 +105,11 @@ class RayCrew:
 
     @property
     def n_alive(self) -> int:
-        """Those whose end has not been told yet, and those that wait for room."""
+        """Return the number of actors without an event of their end, including those that wait for room."""
         return len(self._living)
 
     def events(self, seconds: float) -> Iterator[Event]:
-        """What they say and how they end, for so long."""
+        """Yield their events for some seconds."""
         deadline = time.monotonic() + seconds
         while self._living or self._heard:
             self._kill_who_stays()

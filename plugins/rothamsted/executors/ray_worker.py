@@ -1,7 +1,7 @@
-"""What stands on a node of a Ray cluster: one worker's process, kept by an actor, and a look at what the node has.
+"""Run on a node of a Ray cluster: keep one worker's process in an actor, and check what the node has.
 
-The process is the one that `local` starts, so that a stop, a death and the end of what it wrote are the same. Ray is
-not imported here: `ray_crew` makes an actor of the class.
+The process is the one that `local` starts, so a stop and a death work the same. Ray is not imported here: `ray_crew`
+makes an actor of the class.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ TURN_SECONDS = 10.0  # a question for events is answered by then, with none
 
 @dataclass(kw_only=True, eq=False)
 class NodeWorker:
-    """One worker's process on this node; the methods are called from several threads of the actor.
+    """Keeps one worker's process on this node. Its methods are called from several threads of the actor.
 
     Attributes:
         name: of the worker.
         job: what it does.
-        environment: variables beside those that Ray gave to the actor; the job's own come on top.
-        folder: where it starts, where the node has it; None: where Ray has put the actor.
+        environment: variables in addition to those that Ray gave to the actor; the job's own override them.
+        folder: working directory, if the node has it; None: that of the actor.
     """
 
     name: str
@@ -45,7 +45,7 @@ class NodeWorker:
     _followed: Followed | None = None
 
     def begin(self) -> str:
-        """Start the process; returns the name of this node."""
+        """Start the process, and return the name of this node."""
         if self.folder is not None:
             os.chdir(self.folder)
         try:
@@ -62,7 +62,7 @@ class NodeWorker:
         return socket.gethostname()
 
     def events_after(self, n_known: int) -> list[Event]:
-        """The events after the first so many, as soon as there is one; asked again where an answer was lost."""
+        """Return the events after the first `n_known`, as soon as there is one; the call can be repeated."""
         with self._has_more:
             del self._events[: max(n_known - self._n_gone, 0)]
             self._n_gone = max(self._n_gone, n_known)
@@ -70,12 +70,12 @@ class NodeWorker:
             return list(self._events)
 
     def ask_to_leave(self) -> None:
-        """SIGTERM."""
+        """Send SIGTERM."""
         if self._followed is not None:
             self._followed.ask_to_leave()
 
     def kill(self, why: str) -> None:
-        """SIGKILL, and the end of all that it started; returns when nobody is left."""
+        """Send SIGKILL to the process and all that it started, and return when none is left."""
         if self._followed is not None:
             left_behind = below.descendants(self._followed.pid)
             self._followed.kill(why)
@@ -89,7 +89,7 @@ class NodeWorker:
 
 
 def make_home(path: str) -> None:
-    """Make the folder of what a worker keeps to itself, where no folder is shared and this node has none of that name.
+    """Make the folder for a worker's own files, if folders are not shared and this node has none of that name.
 
     Raises:
         UserError: it cannot be made.
@@ -103,12 +103,12 @@ def make_home(path: str) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Seen:
-    """What a node has of what workers need.
+    """Says what a node has of what workers need.
 
     Attributes:
         host: its name.
-        version: of the engine there.
-        lacks: the folders that it does not have, or that are others than the driver's of that name.
+        version: version of the engine there.
+        lacks: the folders that it does not have, or that are not the driver's folders of that name.
     """
 
     host: str
@@ -120,7 +120,7 @@ def look(marks: Mapping[str, str]) -> Seen:
     """Look for folders on this node.
 
     Args:
-        marks: folder -> name of a file that the driver has put there; empty: the folder alone is looked for.
+        marks: folder -> name of a file that the driver has put there; empty: only the folder is looked for.
     """
     from importlib.metadata import version
 

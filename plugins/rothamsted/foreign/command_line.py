@@ -1,4 +1,4 @@
-"""A `command` of a sweep file, ready to be started: found on this machine, with its arguments for one replicate."""
+"""Prepare a `command` of a sweep file: find it on this machine, and make its arguments for one replicate."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Which modules from outside a project its script imports, in order, before it does anything else.
+"""Find the modules from outside a project that its script imports, in order, before it does anything else.
 
-It only reads: not a line of the project runs here. It follows the script as Python would run it,
-into the project's own modules and back, and ends at the first statement that could change what an import does
-(a call, an assignment to an attribute or an item such as `os.environ[...]`, an `if`). What is imported after
-that is left to each process, so that importing ahead changes nothing.
+It only reads; no line of the project runs here. It follows the script as Python would run it, into the project's own
+modules and back, and ends at the first statement that could change what an import does (a call, an assignment to an
+attribute or an item such as `os.environ[...]`, an `if`). What is imported after that is left to each process, so that
+importing ahead changes nothing.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Keeps one process and all that it starts: when it ends, is stopped, or its owner dies, none of them is left.
+"""Keep one process and all that it starts: when it ends, is stopped, or its owner dies, none of them is left.
 
-Apart, and on the standard library alone, because it runs as a small process between a worker and the command:
-as a program (`python keeper.py FD`) for a plain command, as a function in a fork of the zygote for a script.
+It uses only the standard library, because it runs as a small process between a worker and the command: as a program
+(`python keeper.py FD`) for a plain command, as a function in a fork of the zygote for a script.
 
 The keeper talks with its owner through a socket, one line of JSON a message. It says `{"pid": …, "keeper": …}` or
 `{"error": …}` once, then `{"exit": …}`; it hears `{"stop": grace_seconds}`. The end of the socket means that the

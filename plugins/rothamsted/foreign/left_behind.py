@@ -1,6 +1,6 @@
-"""What a process measures and leaves, whichever way it says so: MLflow, report lines, the last line of its output.
+"""Read what a process measures and leaves: in MLflow, in report lines, or in the last line of its output.
 
-All of it becomes metrics and artifacts of the process's own MLflow run, from which it is read.
+All of it becomes metrics and artifacts of the process's own MLflow run.
 """
 
 from __future__ import annotations

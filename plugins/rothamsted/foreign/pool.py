@@ -1,7 +1,7 @@
-"""The owner's side of pre-imported processes: when they may be used, and starting one in milliseconds.
+"""Start pre-imported processes in milliseconds, if that is safe: the owner's side.
 
-Apart from the zygote, which is another process and must stay bare. Where the pool is not safe it says why, and
-the caller starts plain processes (`process.start`), which give the same results.
+If the pool is not safe it says why, and the caller starts plain processes (`process.start`), which give the same
+results.
 """
 
 from __future__ import annotations

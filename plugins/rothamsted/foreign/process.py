@@ -1,7 +1,7 @@
-"""One command as a process with limits: started, watched, stopped, and how it ended.
+"""Run one command as a process with limits: start, follow and stop it, and say how it ended.
 
-Apart from what is run: a plain process and one forked from the zygote are the same `Running` to their owner.
-Each has a keeper (`keeper`) between it and its owner, which ends everything that the command started.
+A plain process and one forked from the zygote are the same `Running` to their owner. A keeper (`keeper`) between each
+and its owner ends everything that the command started.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a process reports without MLflow: JSON lines in the file $ROTHAMSTED_REPORT, or one as the last of its output.
+"""Read what a process reports without MLflow: JSON lines in the file $ROTHAMSTED_REPORT, or its last output line.
 
 A line is one flat JSON object: `{"val_loss": 0.3, "step": 1}`. `step` and `epoch` may be left out; steps then count on
 from the last one, from 1. null is a value that is not finite.

@@ -1,7 +1,4 @@
-"""The objective of a run from one of its artifacts: a number in a JSON or YAML file.
-
-A metric is read by the tracking layer as ever; only a file needs a key and a rule.
-"""
+"""Read the objective of a run from one of its artifacts: a number in a JSON or YAML file."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""A process that has imported what a script imports and forks a child for each run of it.
+"""Run the process that has imported what a script imports, and forks a child for each run of it.
 
-Apart, and started by `python -m rothamsted.foreign.zygote FD`: it must stay bare, compute nothing and run no code
-of the project, so that a child is what a fresh process would be after the same imports.
+It is started by `python -m rothamsted.foreign.zygote FD`. It must stay bare, compute nothing and run no code of the
+project, so that a child is like a fresh process after the same imports.
 
 Forking is safe where no thread is lost by it. Measured after importing (two cores, 2026): numpy and scipy leave
 OpenBLAS threads, pyarrow (so pandas, sklearn, mlflow) a `jemalloc_bg_thd`, torch and jax none. OpenBLAS ends its

@@ -1,1 +1,1 @@
-"""Runs that other tools have recorded, brought into MLflow: a source reads them, one writer keeps them."""
+"""Import runs of other tools into MLflow: a source reads them, and one writer writes them."""

@@ -1,4 +1,4 @@
-"""What a column of a table or a key of a run is: param, metric, state, time, name; by what tools call them."""
+"""Decide what a column of a table or a key of a run is (param, metric, state, time, name) by its usual names."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ _WORDS = {
 
 
 def state_of(text: Any, notes: list[str]) -> RunStatus:
-    """The state that a tool's word means; FINISHED with a note where nobody knows the word."""
+    """Return the state that a tool's word means; FINISHED with a note if the word is unknown."""
     word = str(text).strip().lower().rpartition(".")[2]  # TrialState.COMPLETE
     for state, words in _WORDS.items():
         if word in words:
@@ -58,7 +58,7 @@ def state_of(text: Any, notes: list[str]) -> RunStatus:
 
 
 def is_metric_name(name: str) -> bool:
-    """Whether a name is one that measurements have.
+    """Return whether a name looks like that of a measurement.
 
     Example:
         >>> is_metric_name("val_loss"), is_metric_name("testAccuracy"), is_metric_name("lr"), is_metric_name("classes")
@@ -69,12 +69,12 @@ def is_metric_name(name: str) -> bool:
 
 
 def is_setting(name: str) -> bool:
-    """Whether a name that has a word of a measurement is a setting all the same: loss_weight, n_test, val_split."""
+    """Return whether a name with a word of a measurement is still a setting: loss_weight, n_test, val_split."""
     return _SETTING.search(name) is not None
 
 
 def role_of(name: str) -> tuple[str, str] | None:
-    """What the prefix of a column says: ("param", "lr") of `params.lr`; None: it has none that is known."""
+    """Return what the prefix of a column says: ("param", "lr") for `params.lr`; None: no known prefix."""
     for role, starts in (("param", _OF_PARAMS), ("metric", _OF_METRICS), ("tag", _OF_TAGS)):
         for start in starts:
             if name.startswith(start) and len(name) > len(start):
@@ -83,12 +83,12 @@ def role_of(name: str) -> tuple[str, str] | None:
 
 
 def first_of(names: Sequence[str], known: Iterable[str]) -> str | None:
-    """The first of some names that is among the known ones."""
+    """Return the first of some names that is known."""
     there = set(known)
     return next((name for name in names if name in there), None)
 
 
 def is_number_throughout(rows: Iterable[Mapping[str, Any]], name: str) -> bool:
-    """Whether a column holds numbers wherever it holds something, and does so at least once."""
+    """Return whether a column has at least one number and nothing but numbers."""
     there = [number_of(row[name]) for row in rows if name in row]
     return bool(there) and all(number is not None for number in there)

@@ -1,4 +1,4 @@
-"""A file behind an http(s) address, or in a zip archive: fetched and unpacked into a folder, within bounds."""
+"""Fetch a file from an http(s) address, or unpack a zip archive, into a folder, within bounds."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ def is_web_address(address: str) -> bool:
 
 
 def checked_checksum(text: str | None) -> str | None:
-    """The SHA-256 that a file must have, in small letters; None: any.
+    """Return the SHA-256 that a file must have, in small letters; None: any.
 
     Raises:
-        UserError: it is none.
+        UserError: it is not a SHA-256.
     """
     if text is None:
         return None
@@ -54,18 +54,18 @@ def checked_checksum(text: str | None) -> str | None:
 
 @contextmanager
 def at_hand(address: str, *, checksum: str | None = None) -> Iterator[tuple[str, str, str]]:
-    """What is to be read for an address, while the block lasts.
+    """Provide what is read for an address, while the `with` block lasts.
 
     Args:
         address: a path or an address; a file behind http(s) is fetched, a zip archive unpacked.
         checksum: see `checked_checksum`.
 
     Yields:
-        The path or address to read, the place in front of paths that is no lasting one (empty: none), and what stands
-        for that place in the identity of runs.
+        The path or address to read, a temporary folder that begins paths (empty: none), and what replaces this folder
+        in the identity of runs.
 
     Raises:
-        DataError: it cannot be fetched or unpacked, is too large, or another file than the checksum says.
+        DataError: it cannot be fetched or unpacked, is too large, or has another checksum.
     """
     if not is_web_address(address) and not _is_zip(Path(address)):
         if checksum is not None:

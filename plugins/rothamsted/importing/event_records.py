@@ -1,4 +1,4 @@
-"""The records of a TensorBoard event file: lengths and checksums are looked at before anything is made of them.
+"""Read the records of a TensorBoard event file; lengths and checksums are checked first.
 
 The format is TFRecord (tensorflow/core/lib/io/record_writer.h): length as uint64, masked CRC-32C of these 8 bytes,
 the data, masked CRC-32C of the data, all little-endian.
@@ -37,7 +37,7 @@ def is_event_file(name: str) -> bool:
 
 
 def check_tensorboard() -> None:
-    """Refuse to read events where the package is not installed.
+    """Refuse to read events if the package is not installed.
 
     Raises:
         DataError: it is not; the line names the extra.
@@ -49,14 +49,14 @@ def check_tensorboard() -> None:
 
 
 def events_of(path: Path, notes: list[str]) -> Iterator[Any]:
-    """The events of one file, whole ones only.
+    """Yield the complete events of one file.
 
     Args:
         path: the file.
-        notes: a line is added where the last record is cut off, or a damaged one ends the file.
+        notes: gets a line if the last record is cut off, or a damaged one ends the file.
 
     Raises:
-        DataError: the package is missing, the file is too large or no event file.
+        DataError: the package is missing, or the file is too large or not an event file.
     """
     check_tensorboard()
     event: Any = import_module("tensorboard.compat.proto.event_pb2").Event
@@ -75,7 +75,7 @@ def events_of(path: Path, notes: list[str]) -> Iterator[Any]:
 
 
 def scalar_of(value: Any) -> float | None:
-    """The number in one value of a summary, in the old form or the new one; None where it is no scalar."""
+    """Return the number in one value of a summary, in the old form or the new one; None if it is not a scalar."""
     kind = value.WhichOneof("value")
     if kind == "simple_value":
         return value.simple_value

@@ -1,4 +1,4 @@
-"""What the event files of one folder say: scalars by tag, hyper-parameters, how the run ended."""
+"""Read the event files of one folder: scalars by tag, hyper-parameters, how the run ended."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _STATES = {1: RunStatus.FINISHED, 2: RunStatus.FAILED, 3: RunStatus.RUNNING}  # 
 
 @dataclass
 class EventRun:
-    """One folder of event files, read whole: 24 bytes a point are kept.
+    """Holds the contents of one folder of event files, with 24 bytes for each point.
 
     Attributes:
-        params: of the plug-in hparams; empty where nobody wrote them.
-        state: None: nobody wrote it.
+        params: params of the plug-in hparams; empty if there are none.
+        state: state of the run; None: it was not written.
         group: name of the session group that hparams puts the run into.
-        first_ms, last_ms: of its events, milliseconds since 1970; 0 where it has none.
+        first_ms, last_ms: first and last time of its events, milliseconds since 1970; 0 if it has none.
         columns: tag -> steps, times in milliseconds, values.
-        others: tags of pictures, texts and the like, which are no scalars.
+        others: tags of pictures, texts and others that are not scalars.
         notes: what was cut off or damaged.
     """
 
@@ -48,14 +48,14 @@ class EventRun:
         return sum(len(values) for _, _, values in self.columns.values())
 
     def points(self, rename: dict[str, str] | None = None) -> Iterator[MetricPoint]:
-        """All points, tag by tag; `rename` gives tags another name."""
+        """Yield all points, tag by tag; `rename` gives tags another name."""
         for tag, (steps, times, values) in self.columns.items():
             name = (rename or {}).get(tag, tag)
             for step, time, value in zip(steps, times, values):
                 yield MetricPoint(name, value, time, step)
 
     def all_notes(self) -> list[str]:
-        """The notes, with what is no scalar counted."""
+        """Return the notes, with a count of what is not a scalar."""
         lines = list(self.notes)
         if self.others:
             lines.append(
@@ -65,7 +65,7 @@ class EventRun:
 
 
 def read_events(paths: Sequence[Path]) -> EventRun:
-    """The run in the event files of one folder, oldest first; a file that goes on after another adds to it.
+    """Read the run in the event files of one folder, oldest first. Later files add to it.
 
     Raises:
         DataError: see `events_of`.

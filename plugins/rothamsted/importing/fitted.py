@@ -1,10 +1,10 @@
-"""One run of a source as MLflow can hold it: names, texts and numbers by one rule, and a note of what was changed.
+"""Fit one run of a source to what MLflow can hold: names, texts and numbers, with notes on what was changed.
 
-- A name: characters that MLflow does not take become `_`; one that is too long is cut, with eight digits of its hash;
-  two that would be one are told apart by a number.
-- A text that is too long is cut; all of it stands in the artifact `imported.json`. Secrets of addresses are starred.
+- A name: characters that MLflow does not take become `_`. A name that is too long is cut, with eight digits of its
+  hash. Names that would become equal get a number.
+- A text that is too long is cut; the artifact `imported.json` has all of it. Secrets of addresses become stars.
 - NaN and infinity stay what they are: MLflow's store keeps them.
-- A tag of MLflow's or of ours is kept below `imported.`: a source can fake neither.
+- A tag of MLflow's or of ours is kept below `imported.`, so that a source can fake neither.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ _MOST_NAMED = 5  # names in a note
 
 
 class FittedRun:
-    """What MLflow gets of one run.
+    """Holds what MLflow gets of one run.
 
     Attributes:
         params, tags: as they are written.
-        long_texts: name -> the whole text of those that were cut.
+        long_texts: name -> the full text of texts that were cut.
     """
 
     def __init__(self, run: ImportedRun) -> None:
@@ -61,11 +61,11 @@ class FittedRun:
         return _cut(masked(recordable(self._run.description)), MAX_TAG)
 
     def point(self, point: MetricPoint, usual_ms: int) -> MetricPoint | None:
-        """A point under the name that MLflow takes; None for one that it cannot hold.
+        """Return a point under a name that MLflow takes; None for one that it cannot hold.
 
         Args:
-            point: as the source has it.
-            usual_ms: the time of points that have none.
+            point: the point of the source.
+            usual_ms: time for points without one.
         """
         name = self._metric(point.key)
         step, time = point.step, point.timestamp_ms
@@ -75,7 +75,7 @@ class FittedRun:
         return MetricPoint(name, float(point.value), time if 0 < time < MAX_STEP else usual_ms, step)
 
     def notes(self) -> list[str]:
-        """All that is to be said of the run, once its points are over."""
+        """Return all notes on the run, after its last point."""
         lines = [recordable(masked(line)) for line in self._run.notes]
         if self._renamed:
             shown = "; ".join(self._renamed[:_MOST_NAMED])
@@ -121,8 +121,8 @@ def fitted_name(name: str, room: int = 0) -> str:
     """A name that MLflow takes.
 
     Args:
-        name: as it was.
-        room: characters that are added to it elsewhere.
+        name: the original name.
+        room: number of characters that are added to it elsewhere.
 
     Example:
         >>> fitted_name("lr+warmup"), fitted_name("a//b/"), fitted_name("../up"), fitted_name("")

@@ -1,4 +1,4 @@
-"""Nested configurations as params, and nested results as metrics: flat names, one rule for every source."""
+"""Flatten nested configurations into params, and nested results into metrics, by one rule for every source."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from rothamsted.caps import MOST_DEPTH, MOST_IMPORTED_NAMES
 
 
 def flat_texts(nested: Mapping[Any, Any], notes: list[str] | None = None) -> dict[str, str]:
-    """A configuration as MLflow keeps params: dotted names, and the text of each value as Python writes it.
+    """Return a configuration as MLflow keeps params: dotted names, and the text of each value as Python writes it.
 
     Args:
         nested: mappings of plain values, as YAML and JSON have them; lists stay whole.
-        notes: a line is added where there are too many.
+        notes: gets a line if there are too many.
 
     Example:
         >>> flat_texts({"optimizer": {"lr": 0.1}, "layers": [64, 64], "seed": None})
@@ -31,7 +31,7 @@ def flat_texts(nested: Mapping[Any, Any], notes: list[str] | None = None) -> dic
 
 
 def flat_numbers(nested: Mapping[Any, Any]) -> dict[str, float]:
-    """The numbers among nested results, names joined by `/`; texts, truth values and lists are left out.
+    """Return the numbers of nested results, with names joined by `/`. Texts, truth values and lists are left out.
 
     Example:
         >>> flat_numbers({"loss": 0.5, "info": {"n": 3, "host": "a"}, "done": True})
@@ -42,7 +42,7 @@ def flat_numbers(nested: Mapping[Any, Any]) -> dict[str, float]:
 
 
 def number_of(value: Any) -> float | None:
-    """A number of JSON or YAML, or the text of one; None for anything else, also for `1_000` and truth values.
+    """Return a number of JSON or YAML, or of its text; None for anything else, also for `1_000` and truth values.
 
     Example:
         >>> number_of("1e-3"), number_of(" NaN "), number_of("1_0"), number_of(True)

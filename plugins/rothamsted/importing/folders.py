@@ -1,4 +1,4 @@
-"""Folders of runs: walked in order, links in circles once, and files read only where they are what they seem."""
+"""Walk folders of runs in order, with each link once, and read only regular files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ WAY_OUT = "give another folder or file as source="
 
 @dataclass(frozen=True, kw_only=True)
 class FolderFiles:
-    """One folder with the names in it, sorted."""
+    """Holds one folder with the names in it, sorted."""
 
     path: Path
     files: Sequence[str]
@@ -38,7 +38,7 @@ class FolderFiles:
 
 
 def walk(root: Path) -> Iterator[FolderFiles]:
-    """A folder and all below it, each once, in the order of names; a folder behind links after all others of its own.
+    """Yield a folder and all below it, each once, in the order of names; folders behind links come last.
 
     Raises:
         DataError: there are too many, or the first one cannot be read.
@@ -85,12 +85,12 @@ def changed_ms(path: Path) -> int:
 
 
 def read_config(path: Path, notes: list[str], *, what: str = "its configuration") -> dict[str, Any]:
-    """The mapping in a file of YAML or JSON; one that cannot be read is a note, as the run has more than that.
+    """Return the mapping in a YAML or JSON file. If it cannot be read, a note says so, because the run has more.
 
     Args:
-        path: the file; it need not be there.
-        notes: a line is added where it is damaged, too long, or no mapping.
-        what: what the note calls it.
+        path: the file; it need not exist.
+        notes: gets a line if the file is damaged, too long, or not a mapping.
+        what: name of the file in the note.
     """
     if not path.is_file():
         return {}
@@ -105,7 +105,7 @@ def config_in(path: Path) -> dict[str, Any]:
     """The mapping in a file of YAML or JSON.
 
     Raises:
-        DataError: it is missing, damaged, too long, or no mapping.
+        DataError: it is missing, damaged, too long, or not a mapping.
     """
     with open_given(path, way_out=WAY_OUT) as file, reading(path, way_out=WAY_OUT):
         content = file.read(MOST_OF_CONFIG + 1)
@@ -127,7 +127,7 @@ def config_in(path: Path) -> dict[str, Any]:
 
 
 def small_files(folder: Path, names: Sequence[str]) -> list[Path]:
-    """Those files of a folder that can become artifacts: regular ones of its own, not too large."""
+    """Return the files of a folder that can become artifacts: regular files that are not too large."""
     paths = [folder / name for name in names]
     return [path for path in paths if path.is_file() and not path.is_symlink() and size_of(path) <= MOST_KEPT_FILE]
 

@@ -1,4 +1,4 @@
-"""Rows of a history as metric points: which column is the step, which the time, and which are numbers."""
+"""Turn rows of a history into metric points: find the columns of step, time and numbers."""
 
 from __future__ import annotations
 
@@ -37,19 +37,19 @@ def points_of(
     only: Sequence[str] = (),
     without: Sequence[str] = (),
 ) -> Iterator[MetricPoint]:
-    """A point for each number of each row.
+    """Yield a point for each number of each row.
 
     The step is the first column of `STEPS` that the first row has, else the number of the row. An `epoch` beside a
     step stays a metric. The time is the first column of `TIMES` that holds one.
 
     Args:
-        rows: as `rows_of` gives them; what is nested is flattened.
-        notes: a line is added for columns that hold no numbers, and for rows whose step is none.
+        rows: the rows of `rows_of`; nested values are flattened.
+        notes: gets a line for columns without numbers, and for rows without a valid step.
         step_by: the column of the step; None: the first of `STEPS`.
-        usual_ms: the time of rows that have none, milliseconds since 1970.
-        zone: of times that name none.
+        usual_ms: time of rows without one, milliseconds since 1970.
+        zone: time zone of times that name none.
         only: the metrics to take; empty: all.
-        without: columns that are no metrics.
+        without: columns that are not metrics.
     """
     every = iter(rows)
     first = next(every, None)

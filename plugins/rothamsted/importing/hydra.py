@@ -1,4 +1,4 @@
-"""Hydra: each folder with `.hydra/config.yaml` is a run, of `multirun/DATE/TIME/N` and of `outputs/DATE/TIME`."""
+"""Read Hydra's runs: each folder with `.hydra/config.yaml`, in `multirun/DATE/TIME/N` and `outputs/DATE/TIME`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def matches(address: str) -> bool:
 
 
 def read(address: str, options: Mapping[str, str]) -> Iterator[ImportedRun]:
-    """The jobs below a folder in the order of their paths."""
+    """Yield the jobs below a folder in the order of their paths."""
     root, zone = Path(address), zone_of(options.get("time_zone"))
     job: list[FolderFiles] = []
     for folder in walk(root):

@@ -1,4 +1,4 @@
-"""An import from its address to the runs in MLflow: find the source, read, write, say what came."""
+"""Run an import from an address to the runs in MLflow: find the source, read, write, report."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ MOST_SHOWN = 50  # runs that a dry run and the result as JSON name
 
 @dataclass
 class Imported:
-    """What an import did, or would do.
+    """Says what an import did, or would do.
 
     Attributes:
         kind: name of the source.
         experiment: where the runs are.
-        experiment_id: of MLflow; empty: nothing was written.
-        counts: new, updated, there: runs.
+        experiment_id: MLflow's id; empty: nothing was written.
+        counts: numbers of runs that are new, updated, there already.
         states: of the runs at their source.
-        n_points: that were written.
-        n_unread: runs that could not be read at all; the notes say why.
-        runs: the first ones, as plain values.
-        notes: what could not be taken over -> in how many runs.
+        n_points: number of points written.
+        n_unread: number of runs that could not be read; the notes say why.
+        runs: the first runs, as plain values.
+        notes: what could not be imported -> number of runs.
         guess: what to analyse.
     """
 
@@ -71,16 +71,16 @@ def import_from(
 
     Args:
         address: a path or a URL.
-        kind: name of a source that shall read it; None: the first that knows it.
-        options: of the source.
+        kind: name of the source to use; None: the first that knows the address.
+        options: options of the source.
         experiment: where the runs go; None: imported-KIND.
         checksum: SHA-256 that the file must have; None: any.
-        open_writer: gives the writer of an experiment and a source, and the experiment's id; None: nothing is
-            written, only looked at.
-        tell: is told after each run how far it is.
+        open_writer: function of an experiment and a source that gives the writer and the experiment's id; None: nothing
+            is written.
+        tell: function that gets the progress after each run.
 
     Raises:
-        UserError: an address, kind or option that is none; a source or store that cannot be used.
+        UserError: the address, kind or option is wrong, or a source or store cannot be used.
     """
     if kind is not None:
         known_source(kind)
@@ -110,7 +110,7 @@ def import_from(
 
 
 def looked_at(run: ImportedRun) -> TakenRun:
-    """What would be written of a run."""
+    """Return what would be written of a run."""
     fitted, metrics, n_points = FittedRun(run), set[str](), 0
     for point in run.points:
         kept = fitted.point(point, 0)

@@ -1,4 +1,4 @@
-"""Indexes: one JSON file that lists runs, with their history in it or beside it (`sweep_registry.json` and the like).
+"""Read indexes: a JSON file that lists runs, with their history in it or beside it (such as `sweep_registry.json`).
 
 A run is an object. What its keys mean:
 
@@ -12,8 +12,8 @@ A run is an object. What its keys mean:
 | `dir`, `folder`, `path`, `output_dir` | its folder, with a history in it |
 | `state`, `status`, `start_time`, `end_time`, `tags`, `notes` | |
 
-Without an object of params, every other number, text or truth value of the run is one, unless it is called as a
-metric is. Paths are relative to the file, and lead nowhere else.
+Without an object of params, every other number, text or truth value of the run is a param, unless its name is that of a
+metric. Paths are relative to the file and stay in its folder.
 """
 
 from __future__ import annotations
@@ -56,10 +56,10 @@ def matches(address: str) -> bool:
 
 
 def read(address: str, options: Mapping[str, str]) -> Iterator[ImportedRun]:
-    """The runs of an index in its order.
+    """Yield the runs of an index in its order.
 
     Raises:
-        DataError: it is no JSON, or no list or mapping of runs.
+        DataError: it is not JSON, or not a list or mapping of runs.
     """
     path, zone = Path(address), zone_of(options.get("time_zone"))
     for number, (key, entry) in enumerate(_entries(path, read_json(path))):

@@ -1,4 +1,4 @@
-"""What to run after an import: the parameters that vary, the one that is the seed, the metric to judge by."""
+"""Guess the command after an import: the parameters that vary, the seed among them, the metric to judge by."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _JUDGED = re.compile(r"loss|acc|err|score|auc|f1|rmse|mse|mae|perplexity|reward|
 
 @dataclass
 class SeenRuns:
-    """What the imported runs have in common, gathered one by one."""
+    """Gathers what the imported runs have in common."""
 
     params: list[Mapping[str, str]] = field(default_factory=list)
     metrics: Counter[str] = field(default_factory=Counter)
@@ -31,7 +31,7 @@ class SeenRuns:
     n_runs: int = 0
 
     def add(self, params: Mapping[str, str], metrics: Sequence[str], *, metric: str, direction: str) -> None:
-        """Add a run, with what its source judges it by."""
+        """Add a run, with the metric that its source judges it by."""
         self.n_runs += 1
         if len(self.params) < MOST_RUNS:
             self.params.append(params)
@@ -41,14 +41,14 @@ class SeenRuns:
 
 @dataclass(frozen=True, kw_only=True)
 class Guess:
-    """What an analysis would be asked.
+    """Holds the arguments of an analysis.
 
     Attributes:
         group_by: parameters that every run has and that vary, in the order of the first run.
-        replicate_by: the one among them that is a seed; empty: none is.
+        replicate_by: the seed among them; empty: none is.
         metric: the metric to judge by; empty: there is none.
-        direction: of that; empty: `analyze` tells by its name.
-        n_values: parameter -> how many values it has.
+        direction: its direction; empty: `analyze` guesses it by the name.
+        n_values: parameter -> number of its values.
     """
 
     group_by: Sequence[str]
@@ -59,7 +59,7 @@ class Guess:
 
 
 def guess(seen: SeenRuns) -> Guess:
-    """What varies over the runs that were seen, and what they are judged by.
+    """Guess what varies over the runs, and what they are judged by.
 
     Example:
         >>> seen = SeenRuns()
@@ -105,7 +105,7 @@ def _is_in_all(name: str, seen: SeenRuns) -> bool:
 
 
 def analyze_words(found: Guess, experiment: str) -> dict[str, str] | None:
-    """The keys of the analysis, to be written as a command; None where nothing varies or is measured."""
+    """Return the keys of the analysis for a command; None if nothing varies or is measured."""
     if not found.group_by or not found.metric:
         return None
     words = {"experiment": experiment, "group_by": ",".join(found.group_by[:MOST_GROUPED])}

@@ -1,4 +1,4 @@
-"""Optuna: each trial of a study is a run, from any storage that Optuna reads."""
+"""Read Optuna's studies, from any storage that Optuna reads: each trial is a run."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ def matches(address: str) -> bool:
 
 
 def read(address: str, options: Mapping[str, str]) -> Iterator[ImportedRun]:
-    """The trials of a study by their numbers, those that nobody has begun left out.
+    """Yield the trials of a study by their numbers, without those that were not begun.
 
     Raises:
-        StoreError: no such storage or study, several where none is named, or a sweep of ours.
+        StoreError: there is no such storage or study, there are several and none is named, or it is a sweep of ours.
         DataError: it has no trials.
     """
     from rothamsted.search.other_studies import read_other_study  # imports Optuna

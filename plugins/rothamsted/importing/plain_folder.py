@@ -1,4 +1,4 @@
-"""Plain folders: one folder a run, found at any depth, with a configuration beside a history of metrics."""
+"""Read plain folders: each folder with a configuration and a history of metrics is a run, at any depth."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rothamsted.records import RunStatus
 
 
 def matches(address: str) -> bool:
-    """Whether some folder below holds results beside a configuration, or a history alone."""
+    """Return whether some folder below has results with a configuration, or only a history."""
     path = Path(address)
     return path.is_dir() and any(map(_is_run, walk(path)))
 

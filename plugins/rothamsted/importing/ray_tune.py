@@ -1,4 +1,4 @@
-"""Ray Tune: each folder with `result.json` (a line a result) and `params.json` is a trial.
+"""Read Ray Tune's trials: each folder with `result.json` (one result in each line) and `params.json`.
 
 Pickles are never read: `params.pkl`, `tuner.pkl`, checkpoints.
 """

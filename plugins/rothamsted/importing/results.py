@@ -1,4 +1,4 @@
-"""What the folder of one run holds beside its configuration: histories, event files, results."""
+"""Read the measurements in the folder of one run: histories, event files, results."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ _RESULTS = ("results.json", "result.json", "summary.json", "scores.json", "final
 
 @dataclass
 class Results:
-    """What was measured in a run.
+    """Holds what was measured in a run.
 
     Attributes:
         points: the history, read once.
         summary: numbers of the whole run.
         paths: the files that they are in.
-        notes: what was left out; complete once the points are over.
+        notes: what was left out; complete after the last point.
     """
 
     points: Iterator[MetricPoint]
@@ -77,16 +77,16 @@ def results_in(
     usual_ms: int = 0,
     step_by: str | None = None,
 ) -> Results:
-    """What was measured in a run, of all its folders together.
+    """Return what was measured in a run, from all its folders.
 
-    The metrics of a history that is called otherwise than `metrics`, `history`, `results` and the like have its name
-    before theirs: loss of `val.jsonl` is `val/loss`.
+    If a history is not called `metrics`, `history`, `results` or similar, its metrics begin with its name: loss of
+    `val.jsonl` is `val/loss`.
 
     Args:
-        folders: of the run, its own first.
-        notes: lines are added for what is left out.
-        zone: of times that name none.
-        usual_ms: the time of points that have none; 0: when the file was written last.
+        folders: folders of the run, its own first.
+        notes: gets lines for what is left out.
+        zone: time zone of times that name none.
+        usual_ms: time of points without one; 0: when the file was written last.
         step_by: the column of the step; None: as it is found.
     """
     parts: list[Iterator[MetricPoint]] = []
@@ -112,15 +112,15 @@ def results_in(
 def history_of(
     path: Path, notes: list[str], *, at: int, zone: tzinfo | None, step_by: str | None = None, before: str = ""
 ) -> Iterator[MetricPoint]:
-    """The points of one history; one that is damaged is a note, and what comes before the fault is taken.
+    """Yield the points of one history. If it is damaged, a note says so, and points before the fault are kept.
 
     Args:
         path: the file.
-        notes: lines are added for what is left out.
-        at: the time of points that have none, milliseconds since 1970.
-        zone: of times that name none.
+        notes: gets lines for what is left out.
+        at: time of points without one, milliseconds since 1970.
+        zone: time zone of times that name none.
         step_by: the column of the step; None: as it is found.
-        before: begins the name of each metric.
+        before: beginning of the name of each metric.
     """
     try:
         for point in points_of(rows_of(path, notes), notes, usual_ms=at, zone=zone, step_by=step_by):

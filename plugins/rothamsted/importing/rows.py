@@ -1,4 +1,4 @@
-"""Rows of CSV, JSON lines and JSON, one after the other, from files of any size: each fault one line with the file."""
+"""Read rows of CSV, JSON lines and JSON one by one from files of any size. Each fault is one line with the file."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _OTHER_TEXTS = {
 
 @dataclass(frozen=True, kw_only=True)
 class CsvForm:
-    """How a CSV file is written: what separates its cells, the names of its columns, lines before them."""
+    """Describes how a CSV file is written: separator, names of columns, lines before them."""
 
     delimiter: str
     columns: Sequence[str]
@@ -40,15 +40,15 @@ class CsvForm:
 
 
 def rows_of(path: Path, notes: list[str], *, as_kind: str = "") -> Iterator[Row]:
-    """The rows of a history: `.csv` and `.tsv` with texts, `.jsonl` and `.json` with values as they are.
+    """Yield the rows of a history: `.csv` and `.tsv` with texts, `.jsonl` and `.json` with their values.
 
     Args:
         path: the file.
-        as_kind: what it is, where its name says otherwise: `.jsonl`.
-        notes: a line is added where the last row is cut off.
+        as_kind: kind of file, such as `.jsonl`, if its name does not say it.
+        notes: gets a line if the last row is cut off.
 
     Raises:
-        DataError: it is damaged, too large, or no table.
+        DataError: it is damaged, too large, or not a table.
     """
     if size_of(path) > MOST_OF_HISTORY:
         raise DataError(f"{path}: has more than {MOST_OF_HISTORY} bytes; split it")
@@ -62,10 +62,10 @@ def rows_of(path: Path, notes: list[str], *, as_kind: str = "") -> Iterator[Row]
 
 
 def csv_form(path: Path) -> CsvForm:
-    """How a CSV file is written, as pandas, Excel, R and spreadsheets write them: by comma, semicolon or tab.
+    """Find how a CSV file of pandas, Excel, R or another program is written: by comma, semicolon or tab.
 
     Raises:
-        DataError: it is no CSV in UTF-8, has decimal commas, or two columns of one name.
+        DataError: it is not CSV in UTF-8, has decimal commas, or two columns with one name.
     """
     with _text(path) as file, reading(path, way_out=WAY_OUT):
         text = file.read(_HEAD)
@@ -90,7 +90,7 @@ def csv_form(path: Path) -> CsvForm:
 
 
 def csv_rows(path: Path, form: CsvForm, notes: list[str]) -> Iterator[Row]:
-    """The rows of a CSV file as texts by column; empty cells and columns without a name (an index) are left out."""
+    """Yield the rows of a CSV file as texts by column, without empty cells and columns without a name."""
     n_columns, late = len(form.columns), None
 
     def uneven(line: int, n_cells: int) -> DataError:
@@ -165,7 +165,7 @@ def read_json(path: Path, *, most: int = MOST_OF_LINE * 16) -> Any:
     """The values of a JSON file.
 
     Raises:
-        DataError: it is missing, too large, no UTF-8 or no JSON; the line says where it ends or breaks.
+        DataError: it is missing, too large, or not JSON in UTF-8; the message says where it ends or breaks.
     """
     with open_given(path, way_out=WAY_OUT) as file, reading(path, way_out=WAY_OUT):
         content = file.read(most + 1)

@@ -1,12 +1,11 @@
-"""The sources that there are: a row each. The first that knows an address reads it.
+"""List the sources, one row for each. The first that knows an address reads it.
 
 A source is a module with two functions:
 
-    matches(address: str) -> bool
-        whether the address (a path as it was given, or a URL) is one of its own; quick, and it imports nothing heavy
-    read(address: str, options: Mapping[str, str]) -> Iterator[ImportedRun | UnreadRun]
-        its runs, one after the other, or why one of many cannot be read; raises UserError (DataError, StoreError) with
-        the way out where there is nothing more to read
+    matches(address: str) -> bool whether it can read the address (a path as it was given, or a URL); quick, without
+    heavy imports read(address: str, options: Mapping[str, str]) -> Iterator[ImportedRun | UnreadRun] its runs, one by
+    one, or why one of many cannot be read; raises UserError (DataError, StoreError) with the way out if nothing more
+    can be read
 
 The options are those of the row that were given; others are refused before `read` is called.
 """
@@ -26,12 +25,12 @@ from rothamsted.suggest import known_names
 
 @dataclass(frozen=True, kw_only=True)
 class SourceRow:
-    """One source.
+    """Describes one source.
 
     Attributes:
-        module: where `matches` and `read` stand; imported when it is asked.
-        label: what it reads, as a message and the docs name it.
-        looks_for: what makes an address one of its own; said where nothing is found.
+        module: name of the module with `matches` and `read`; it is imported when it is needed.
+        label: what it reads, for messages and the docs.
+        looks_for: what it looks for at an address; a message says so if nothing is found.
         options: keys of the command line that it takes.
     """
 
@@ -42,7 +41,7 @@ class SourceRow:
 
     @property
     def functions(self) -> ModuleType:
-        """The module."""
+        """Return the module."""
         return import_module(self.module)
 
 
@@ -100,15 +99,15 @@ SOURCES: Mapping[str, SourceRow] = {
 
 
 def source_of(address: str, kind: str | None = None) -> tuple[str, SourceRow]:
-    """The source that reads an address.
+    """Return the source that reads an address.
 
     Args:
         address: a path or a URL.
-        kind: the name of a source that shall read it; None: the first that knows it.
+        kind: name of the source to use; None: the first that knows the address.
 
     Raises:
         UserError: there is no such source.
-        DataError: nothing is there, or no source knows it; the line says what was looked for.
+        DataError: there is nothing, or no source knows it; the message says what was looked for.
     """
     if "://" not in address and not is_there(address):
         raise DataError(f"{address}: there is no such file or folder; correct source=")

@@ -1,4 +1,4 @@
-"""Tables: CSV, TSV, Parquet and JSON lines, one row a run, or a row for each step of each run."""
+"""Read tables: CSV, TSV, Parquet and JSON lines, with one row for each run, or for each step of each run."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ def matches(address: str) -> bool:
 
 
 def read(address: str, options: Mapping[str, str]) -> Iterator[ImportedRun]:
-    """The runs of a table in the order in which they first appear.
+    """Yield the runs of a table in the order in which they first appear.
 
     Raises:
-        DataError: it cannot be read, or what its columns are cannot be told; the line says what to add.
+        DataError: it cannot be read, or the meaning of its columns is unclear; the message says what to add.
     """
     path, zone, notes = Path(address), zone_of(options.get("time_zone")), list[str]()
     rows: Sequence[Row] = _read_rows(path, notes)

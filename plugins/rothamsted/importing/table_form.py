@@ -1,4 +1,4 @@
-"""What the columns of a table are: as the options say, then as tools call them, then by their values."""
+"""Decide what the columns of a table are: by options, then by usual names, then by their values."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _TELLING = ("experiment", "experiment_name", "exp", "exp_name", "model", "config
 
 @dataclass(frozen=True, kw_only=True)
 class TableForm:
-    """What the columns of a table are.
+    """Says what the columns of a table are.
 
     Attributes:
-        run_by: the columns that say which run a row belongs to; empty: each row is a run.
+        run_by: the columns that identify the run of a row; empty: each row is a run.
         is_history: a run has several rows.
-        step_by: the column of the step, of several rows a run; None: the number of the row.
-        params, metrics, tags: column -> what it is called in MLflow.
-        other: columns of a run's own: name, state, start, end, id, by what they are.
+        step_by: the column of the step, if a run has several rows; None: the number of the row.
+        params, metrics, tags: column -> its name in MLflow.
+        other: kind (name, state, start, end, id) -> column.
     """
 
     run_by: Sequence[str]
@@ -48,7 +48,7 @@ class TableForm:
 
 
 def widened(rows: Sequence[Row], options: Mapping[str, str]) -> tuple[Sequence[Row], Mapping[str, str]]:
-    """Rows of one number each, run, step, metric, value, as rows with a column a metric; others as they are.
+    """Turn rows of one number each (run, step, metric, value) into rows with a column for each metric.
 
     Example:
         >>> widened([{"run": "a", "step": 0, "metric": "loss", "value": 0.5}], {})
@@ -70,10 +70,10 @@ def widened(rows: Sequence[Row], options: Mapping[str, str]) -> tuple[Sequence[R
 
 
 def form_of(path: Path, rows: Sequence[Row], options: Mapping[str, str]) -> TableForm:
-    """What the columns are.
+    """Decide what the columns are.
 
     Raises:
-        DataError: an option names no column, or it cannot be told what a run, a step or a metric is.
+        DataError: an option names no column, or it is unclear what a run, a step or a metric is.
     """
     known = list(dict.fromkeys(name for row in rows for name in row))
     asked = {key: _columns(path, options, key, known) for key in ("params", "metrics", "run_by", "step_by")}
@@ -113,7 +113,7 @@ def form_of(path: Path, rows: Sequence[Row], options: Mapping[str, str]) -> Tabl
 
 
 def key_of(row: Row, run_by: Sequence[str]) -> str:
-    """Which run a row belongs to: the value of a column, or those of several with their names."""
+    """Return the run of a row: the value of a column, or those of several with their names."""
     if len(run_by) == 1:
         return str(row.get(run_by[0], ""))
     return ",".join(f"{name}={row.get(name, '')}" for name in run_by)

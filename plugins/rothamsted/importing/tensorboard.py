@@ -1,7 +1,7 @@
-"""TensorBoard: each folder with event files is a run.
+"""Read TensorBoard's files: each folder with event files is a run.
 
-What torch's writer puts into folders of its own below a run belongs to the run: `add_hparams` makes one that is called
-by the time, `add_scalars("loss", {"a": …})` one called loss_a for each line.
+Folders that torch's writer makes below a run belong to the run: `add_hparams` makes one named by the time,
+`add_scalars("loss", {"a": …})` one named loss_a for each line.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Times as other tools write them: seconds or milliseconds since 1970, or a date with or without a zone."""
+"""Read times of other tools: seconds or milliseconds since 1970, or a date with or without a zone."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SECONDS = (1e8, 1e11)  # from 1973 to 5138: smaller numbers are durations, larg
 
 
 def zone_of(text: str | None) -> tzinfo | None:
-    """The zone of times that name none: UTC, `local` (None) for this machine's, or a name such as Europe/London.
+    """Return the zone for times without one: UTC, `local` (None) for this machine's, or a name such as Europe/London.
 
     Raises:
         UserError: there is no such zone.
@@ -32,11 +32,11 @@ def zone_of(text: str | None) -> tzinfo | None:
 
 
 def time_ms(value: Any, zone: tzinfo | None = UTC) -> int | None:
-    """Milliseconds since 1970, of a number or a date; None where it is no time.
+    """Return milliseconds since 1970 of a number or a date; None if it is not a time.
 
     Args:
         value: 1700000000.5, 1700000000500, "2023-11-14T22:13:20Z", "2023-11-14 22:13:20", or a datetime.
-        zone: of a date that names none; None: this machine's, with its summer times.
+        zone: zone of a date without one; None: this machine's, with summer times.
 
     Example:
         >>> time_ms("2023-11-14 22:13:20"), time_ms(1700000000), time_ms(12.5)

@@ -1,7 +1,7 @@
-"""The one writer of imported runs: into MLflow through the engine's recorder, many at a time, each exactly once.
+"""Write imported runs into MLflow through the engine's recorder, many at a time, each exactly once.
 
-A run is RUNNING until all of it is there; then it gets its state and its revision in one write. What was killed in the
-middle is therefore written again, and equal rows stay one row.
+A run is RUNNING until all of it is written; then it gets its state and its revision in one write. So a run that was
+killed in the middle is written again, and equal rows stay one row.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ _MOST_OF_NOTE = 400  # characters of the tag
 
 @dataclass(frozen=True, kw_only=True)
 class TakenRun:
-    """One run as it was taken.
+    """Describes one imported run.
 
     Attributes:
         name: in MLflow.
         run_id: in MLflow.
-        fate: new; updated, where it was half there or has changed; there: nothing was to be done.
-        n_points: that its source has; 0 where it was there.
+        fate: new; updated, if it was incomplete or has changed; there: nothing had to be done.
+        n_points: number of points of its source; 0 if it was there.
         params: as MLflow has them.
         metrics: names of what was measured, as MLflow has them.
-        notes: what could not be taken over as it was.
+        notes: what could not be imported as it was.
     """
 
     name: str
@@ -101,7 +101,7 @@ class RunWriter:
             self.flush()
 
     def take(self, run: ImportedRun) -> TakenRun:
-        """Write one run, or leave it as it is where it is there already.
+        """Write one run, or leave it as it is if it is there already.
 
         Raises:
             UserError: the source cannot be read any further, or the store cannot be written.
@@ -161,7 +161,7 @@ class RunWriter:
         )
 
     def flush(self) -> None:
-        """Write all that waits; what is whole by then gets its state with the next one."""
+        """Write all that waits. Runs that are then complete get their state with the next flush."""
         endings, self._endings = self._endings, []
         self._recorder.flush()
         for one in endings:

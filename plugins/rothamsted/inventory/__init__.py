@@ -1,4 +1,4 @@
-"""The sweeps that there are, in both databases: listed, looked at while they run, deleted.
+"""List sweeps of both databases, show their progress, and delete them.
 
-Apart from the analysis, which reads one sweep whole: here a few queries answer for all.
+A few queries answer for all sweeps; the analysis reads one sweep completely.
 """

@@ -1,4 +1,4 @@
-"""What belongs to a sweep in both databases and on disk: found and shown first, then deleted."""
+"""Find everything that belongs to a sweep in both databases and on disk, and delete it."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ _IN_A_NAME = 40  # characters of a sweep's name that stand in the names of its c
 
 @dataclass(frozen=True, kw_only=True)
 class Belongings:
-    """All that there is of one sweep.
+    """Holds everything that belongs to one sweep.
 
     Attributes:
         name: of the sweep.
-        searches: of its stages, confirmations and contests.
-        runs: in MLflow, with artifacts and models.
-        checkpoints: folders that are there.
-        beside: files and folders of its runs elsewhere at home: event files, of processes that were killed, and what
-            waits for a server.
+        searches: searches of its stages, confirmations and contests.
+        runs: runs in MLflow, with artifacts and models.
+        checkpoints: existing folders of checkpoints.
+        beside: other files and folders of its runs at home: event files, files of killed processes, data that wait for
+            a server.
     """
 
     name: str
@@ -68,13 +68,13 @@ class Belongings:
 
 
 def belongings_of(reference: str, *, uri: str, storage: str, home: Path) -> Belongings:
-    """Find what belongs to a sweep: all stages, whichever of them is named.
+    """Find everything that belongs to a sweep: all stages, whichever of them is named.
 
     Args:
         reference: name of the sweep or of a stage, or id of its run.
         uri: tracking URI.
         storage: database URL of the search.
-        home: below which checkpoints lie.
+        home: folder of checkpoints and logs.
 
     Raises:
         StoreError: there is no such sweep, or registered model versions need its artifacts.
@@ -105,12 +105,12 @@ def belongings_of(reference: str, *, uri: str, storage: str, home: Path) -> Belo
 
 
 def delete(belongings: Belongings, *, uri: str, storage: str) -> None:
-    """Delete all of it; called again after it was stopped, what is left.
+    """Delete all of it. After a stop, call it again to delete the rest.
 
-    The search goes first: its transaction sees whether anybody works on the sweep, and nobody can begin to after it.
+    The search is deleted first: its transaction checks whether a process works on the sweep, and none can begin later.
 
     Raises:
-        StoreError: somebody works on it, or something cannot be deleted.
+        StoreError: a process works on it, or something cannot be deleted.
     """
     delete_searches(storage, [one.study_id for one in belongings.searches], is_alive=is_alive)
     delete_family(belongings.runs, uri=uri)
@@ -187,6 +187,6 @@ def _what(search: ListedSearch) -> str:
 
 
 def size_words(n_bytes: int) -> str:
-    """Bytes as a person reads them: 1.2 MB."""
+    """Return a number of bytes in words: 1.2 MB."""
     power = min(3, (len(str(n_bytes)) - 1) // 3)
     return f"{n_bytes / 1000**power:.3g} {('bytes', 'kB', 'MB', 'GB')[power]}"

@@ -1,4 +1,4 @@
-"""What a wrong name or state of a sweep is told by: nothing that takes long to import."""
+"""Refuse unknown sweeps early, without slow imports."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ STATES: Sequence[State] = ("running", "finished", "unfinished", "failed")
 
 
 def refuse_unknown(references: Sequence[str], *, uri: str, storage: str) -> None:
-    """Refuse a sweep that neither database has, where both are SQLite files that can be read.
+    """Refuse a sweep that neither database has, if both are readable SQLite files.
 
     Args:
         references: names of sweeps, or ids of their runs.

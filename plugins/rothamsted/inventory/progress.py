@@ -1,4 +1,4 @@
-"""How far a sweep is: conditions, replicates on fresh seeds, what runs, when it is expected to end."""
+"""Compute the progress of a sweep: conditions, replicates on fresh seeds, what runs, expected end."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ _NOTHING = CountedTrials()
 
 @dataclass(frozen=True, kw_only=True)
 class SweepProgress:
-    """How far a sweep is.
+    """Holds the progress of a sweep.
 
     Attributes:
         listed: the sweep.
         conditions: the trials of its search.
-        n_conditions: that it shall have.
+        n_conditions: number of conditions that it will have.
         fresh: the replicates of its confirmation.
-        n_fresh: replicates that the confirmation shall have; 0: nothing is confirmed.
-        seconds_left: expected until the end, by what a condition took so far; None: nothing is known yet, or nothing
+        n_fresh: number of replicates of the confirmation; 0: nothing is confirmed.
+        seconds_left: expected time until the end, from the time of a condition so far; None: not known yet, or nothing
             runs.
-        race: what the sweep says of its race; empty: it is none.
+        race: state of its race; empty: no race.
     """
 
     listed: ListedSweep

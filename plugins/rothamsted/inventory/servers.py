@@ -1,6 +1,6 @@
 """Start MLflow's UI and optuna-dashboard on the databases of a sweep, wait until they answer, and end them.
 
-They listen on the loopback address alone: nobody else on the network sees them.
+They listen only on the loopback address, so other machines cannot reach them.
 """
 
 from __future__ import annotations

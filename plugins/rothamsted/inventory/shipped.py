@@ -1,4 +1,4 @@
-"""The sweep files of a project's folder `sweeps`: what each asks and costs, and which one a name means."""
+"""List the sweep files of a project's folder `sweeps` with question and cost, and find the one that a name means."""
 
 from __future__ import annotations
 

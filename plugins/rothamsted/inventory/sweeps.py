@@ -19,11 +19,11 @@ from rothamsted.tracking import FoundRun
 
 @dataclass(frozen=True, kw_only=True)
 class ListedBest:
-    """The best condition so far, by the mean of the search, or as fresh seeds confirmed it.
+    """Holds the best condition so far, by the mean of the search or of fresh seeds.
 
     Attributes:
         values: the condition: what the space varies.
-        value: what stands for it over its replicates, by default the mean.
+        value: its number over its replicates, by default the mean.
         low, high: ends of its interval; None: none, with one replicate.
         n: replicates behind it.
         method: of the interval.

@@ -1,7 +1,7 @@
-"""Keeps the process that mirrors a sweep beside its coordinator: starts it, hears it, and waits for it at the end.
+"""Run the process that mirrors a sweep beside its coordinator: start it, read it, and wait for it at the end.
 
-Nothing of it can harm the sweep: what goes wrong is one line of warning, and the sweep goes on. It has no thread, since
-no drawing process can be forked while one lives.
+It cannot harm the sweep: each failure is one line of warning. It has no thread, since no drawing process can be forked
+while one lives.
 """
 
 from __future__ import annotations

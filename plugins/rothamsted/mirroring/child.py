@@ -1,7 +1,7 @@
-"""The process that mirrors a sweep: it looks at the record, writes what is missing, and says so a JSON line each.
+"""Mirror a sweep in a process: read the record, write what is missing, and report each by a JSON line.
 
-Its first line of input is what it shall mirror. After that a line is a sign of life of who started it, `end` means that
-the sweep is over and the rest is to be mirrored, and the end of the input that nobody is there any more.
+Its first line of input says what to mirror. Each later line is a sign of life of the parent process. `end` means that
+the sweep is over and the rest must be mirrored. The end of the input means that the parent has gone.
 """
 
 from __future__ import annotations

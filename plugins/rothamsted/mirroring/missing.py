@@ -1,4 +1,4 @@
-"""Which replicates of a sweep are not in Weights & Biases as they are now."""
+"""Find the replicates of a sweep that are not up to date in Weights & Biases."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pictures among the artifacts of a replicate's run: which there are, and at which step each belongs."""
+"""Find the pictures among the artifacts of a replicate's run, and the step of each."""
 
 from __future__ import annotations
 

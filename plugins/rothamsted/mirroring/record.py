@@ -1,4 +1,4 @@
-"""From a replicate's run in the record to what Weights & Biases is given of it, as plain values."""
+"""Turn a replicate's run in the record into plain values for Weights & Biases."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writes replicates as runs of Weights & Biases, by its own package: the only place that calls it to write."""
+"""Write replicates as runs of Weights & Biases by its own package."""
 
 from __future__ import annotations
 

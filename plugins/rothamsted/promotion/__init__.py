@@ -1,1 +1,1 @@
-"""Promotion: move the alias of a registered model's champion, only where the evidence says so."""
+"""Promote models: move the champion's alias of a registered model if the evidence says so."""

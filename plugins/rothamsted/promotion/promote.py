@@ -1,7 +1,7 @@
-"""Judge the confirmed winners of a sweep, record the verdicts, and move the champion's alias where they say so.
+"""Judge the confirmed winners of a sweep, record the verdicts, and move the champion's alias if they say so.
 
-All that is slow happens before the lock. Under the lock the champion is read again, everything is written, and the
-alias moves last. A promotion that dies anywhere leaves the old champion, and the same command completes it."""
+Slow work happens before the lock. Under the lock the champion is read again, everything is written, and the alias moves
+last. A promotion that dies leaves the old champion, and the same command completes it."""
 
 from __future__ import annotations
 
@@ -55,22 +55,22 @@ def promote(
     n_replicates: int | None = None,
     say: Callable[[str], None] = lambda text: None,
 ) -> PromotionOutcome:
-    """Judge the confirmed winners of a sweep, record the verdicts, and move the champion where they say so.
+    """Judge the confirmed winners of a sweep, record the verdicts, and move the champion if they say so.
 
     Args:
         sweep: Name of the sweep, or id of its run.
-        policy: Its rules.
+        policy: The policy that judges.
         registry: Where the model is, and the tracking store of the runs.
         contest: Trains champion and challengers on common fresh seeds.
-        code_digest: Study -> digest of its code as it is now; empty where unknown.
+        code_digest: Study -> digest of its code as it is now; empty if unknown.
         dry_run: Write nothing and train nothing; a champion is compared by its recorded replicates.
-        n_replicates: Fresh common seeds; the policy's number by default, and at least that.
+        n_replicates: Number of fresh common seeds, at least the policy's number, which is the default.
         say: Gets a line for the user, such as that a verdict is made again.
-        report: Writes the sweep's report anew, as `publish_verdicts` does. Called when the verdict is on record and the
-            champion has moved: drawing takes seconds, needs no lock and moves nothing.
+        report: Writes the sweep's report anew, as `publish_verdicts` does. It is called when the verdict is recorded
+            and the champion has moved: drawing takes seconds and needs no lock.
 
     Raises:
-        PromotionError: What promotion refuses; nothing is recorded.
+        PromotionError: Promotion is refused; nothing is recorded.
         StoreError: The registry or the store does not answer; no alias has moved.
     """
     registry.check_reachable()

@@ -1,4 +1,4 @@
-"""The values that promotion works with: the evidence for a model, and the verdict on it."""
+"""Define the values of promotion: the evidence for a model, and the verdict on it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Decision = Literal["promoted", "kept", "undecided"]
 
 @dataclass(frozen=True, kw_only=True)
 class EvidenceRun:
-    """One replicate that a model's evidence rests on."""
+    """Holds one replicate of a model's evidence."""
 
     run_id: str
     seed: str
@@ -31,7 +31,7 @@ class EvidenceRun:
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """What is known of one model: replicates of its condition, on seeds that the search did not use."""
+    """Holds the evidence for one model: replicates of its condition, on seeds that the search did not use."""
 
     label: str  # its condition, in a line
     config: Mapping[str, Any]  # dotted field of the study's config -> value, without the seed
@@ -47,20 +47,20 @@ class Evidence:
     metrics: Mapping[str, Metric] = field(default_factory=dict)  # what its study declares of them
 
     def digest(self) -> str:
-        """SHA-256 of the objectives that the evidence rests on: altered evidence has another one."""
+        """Return the SHA-256 of the evidence's objectives; altered evidence has another one."""
         rows = sorted((r.run_id, r.seed, repr(float(r.objective)), r.outcome) for r in self.runs)
         text = json.dumps([self.study, self.metric, self.data_digest, rows], separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
     def metric_digest(self, metric: str) -> str:
-        """SHA-256 of the final values of one metric; a run that does not have it counts with NaN."""
+        """Return the SHA-256 of the final values of one metric; a run without it counts as NaN."""
         rows = sorted((run.run_id, repr(float(run.metrics.get(metric, math.nan)))) for run in self.runs)
         return hashlib.sha256(json.dumps([metric, rows], separators=(",", ":")).encode()).hexdigest()
 
 
 @dataclass(frozen=True, kw_only=True)
 class ConstraintResult:
-    """One constraint of a policy, and what the evidence says of it."""
+    """Holds one constraint of a policy, and whether the evidence meets it."""
 
     text: str  # as in the policy
     value: float  # NaN where the metric is not there
@@ -70,7 +70,7 @@ class ConstraintResult:
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """What was decided about a challenger, and why."""
+    """Holds what was decided about a challenger, and why."""
 
     decision: Decision
     reasons: tuple[str, ...]  # sentences; the first says it all

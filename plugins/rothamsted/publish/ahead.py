@@ -1,4 +1,4 @@
-"""What closing a sweep takes, done while workers train, so that nobody waits for it at the end."""
+"""Prepare the end of a sweep while workers train, so that the end does not wait for it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _DRAWING = ("matplotlib.figure", "matplotlib.backends.backend_svg", "matplotlib.
 
 
 def make_ready() -> None:
-    """Import what an analysis and its report take; what cannot be imported is said by whoever misses it."""
+    """Import what an analysis and its report need. Missing packages are reported where they are used."""
     for name in (*_OTHERS, *_DRAWING, "rothamsted.publish.pages"):
         with suppress(ImportError):
             import_module(name)
@@ -35,14 +35,14 @@ def make_ready() -> None:
 def rehearse(run_id: str, settings: Settings, *, uri: str, is_over: Callable[[], bool]) -> None:
     """Analyse and draw what a search has found, while its best conditions are confirmed.
 
-    What the confirmation does not change is remembered, see `remembered`; the rest is done anew at the end. So is
-    all of it where something is wrong, which is said then.
+    Results that the confirmation does not change are remembered, see `remembered`; the rest is computed again at the
+    end. If something fails, all of it is computed again then, and the error is reported then.
 
     Args:
         run_id: Of the sweep's run.
         settings: Of the analysis.
         uri: Tracking URI.
-        is_over: Asked before each drawing; True: the sweep is closed now.
+        is_over: Function that is called before each drawing; True: the sweep is closing.
     """
     from rothamsted.reporting.plots import render
 

@@ -1,7 +1,4 @@
-"""Runs or sweeps side by side, as a page and as a few lines for the terminal.
-
-Here subjects meet their analysis.
-"""
+"""Show a comparison of runs or sweeps as a page, and as a few lines for the terminal."""
 
 from __future__ import annotations
 
@@ -62,7 +59,7 @@ def comparison_html(dataset: Dataset, subjects: Sequence[Subject], settings: Set
 
 
 def over_text(dataset: Dataset) -> str:
-    """', median over seeds', where another number than the mean stands for a condition; else empty."""
+    """Return ', median over seeds' or another number's name if it is not the mean; else empty."""
     over = dataset.objective.over
     return "" if over == MEAN else f", {words_of(over)} over seeds"
 

@@ -1,6 +1,6 @@
-"""Write down the final metrics of every confirmed replicate when the sweep ends; promotion compares the runs with them.
+"""Record the final metrics of every confirmed replicate when the sweep ends; promotion compares the runs with them.
 
-Never written anew: the first value written wins, so that a metric that is altered later is found out.
+They are never overwritten, so that a metric that is altered later is noticed.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from rothamsted.tracking import Recorder
 
 
 def write_confirmed_metrics(recorder: Recorder, dataset: Dataset, *, uri: str) -> None:
-    """Add the finished replicates of the confirmation that are not in the record yet; nothing where there are none."""
+    """Add the finished replicates of the confirmation that are not in the record yet."""
     stood = read_confirmed_metrics(dataset.run_id, uri=uri)
     confirmed = [one for one in dataset.replicates if one.phase == "confirm" and one.outcome == "finished"]
     metrics = {one.run_id: dict(one.metrics) for one in confirmed} | stood

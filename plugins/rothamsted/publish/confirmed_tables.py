@@ -1,4 +1,4 @@
-"""The confirmation as tables: each condition's two estimates, and every replicate on fresh seeds."""
+"""Make tables of the confirmation: each condition's two estimates, and every replicate on fresh seeds."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ STATISTICS = ("n", "mean", "sd", "sem", "ci_low", "ci_high", "median", "min", "m
 
 
 def confirmed_table(analysis: Analysis) -> Table:
-    """One row a confirmed condition: both estimates, their difference, how its replicates ended, its run."""
+    """Return one row for each confirmed condition: both estimates, their difference, outcomes, its run."""
     names = [factor.name for factor in analysis.dataset.factors]
     conditions = {condition.number: condition for condition in analysis.dataset.conditions}
     summaries = [f"{which}_{statistic}" for which in ("search", "confirmed") for statistic in STATISTICS]
@@ -44,9 +44,9 @@ def confirmed_table(analysis: Analysis) -> Table:
 
 
 def confirmed_replicates_table(dataset: Dataset) -> Table:
-    """One row a replicate of a confirmation that has ended, with the test metrics of its model.
+    """Return one row for each ended replicate of the confirmation, with the test metrics of its model.
 
-    It is what promotion holds the runs against.
+    Promotion compares the runs with it.
     """
     shown = [
         one

@@ -1,4 +1,4 @@
-"""What is printed when a sweep has ended or was stopped: the best conditions, the confirmed estimate, where to look."""
+"""Print the result of a sweep that ended or was stopped: best conditions, confirmed estimate, where to look."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def show(
     is_kept: bool = True,
     is_given: bool = False,
 ) -> None:
-    """Print what a sweep has found. A notebook shows the result that a call gives by itself: it is not printed there.
+    """Print what a sweep has found. In a notebook, where a call shows its own result, it is not printed.
 
     Args:
         analysis: Of the sweep or contest.
@@ -43,8 +43,8 @@ def show(
         left: What is still to do, in words; empty: nothing.
         tracking_uri: Where its runs are.
         storage: Database URL of its search.
-        is_kept: The databases stay, so that somebody can look there.
-        is_given: A call gives the result to whoever made it.
+        is_kept: Whether the databases stay.
+        is_given: Whether a call returns the result.
     """
     if console.is_jupyter and is_given:
         if left:
@@ -143,7 +143,7 @@ def confirmed_table(analysis: Analysis) -> Table:
 
 
 def models_text(dataset: Dataset) -> str:
-    """How many models were logged, and why others were not; empty where there is nothing to say."""
+    """Say how many models were logged, and why others were not; empty if there is nothing to say."""
     n_logged = sum(bool(one.model) for one in dataset.replicates)
     problems = Counter(one.model_problem for one in dataset.replicates if one.model_problem)
     parts = [f"{n_logged} logged"] if n_logged else []
@@ -207,7 +207,7 @@ def show_report(steps: Sequence[NextStep], name: str, console: Console) -> None:
 
 
 def sayer(console: Console) -> Callable[[str], None]:
-    """What prints a line as it is; an empty one is left out."""
+    """Return a function that prints a line as it is; an empty line is left out."""
     return lambda line: _line(console, line) if line else None
 
 

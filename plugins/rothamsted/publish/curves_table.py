@@ -1,6 +1,6 @@
-"""The curves of all metrics that were read with curves, as one long table: what the report draws, for other programs.
+"""Make one long table of all curves that were read, for other programs.
 
-It is long, and only its CSV file is written.
+Only its CSV file is written.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _COLUMNS = ("condition", "label", "metric", "axis", "x", "mean", "ci_low", "ci_h
 
 
 def curves_table(analysis: Analysis) -> Table:
-    """One row a metric, condition, axis and point: mean, interval, replicates there; the objective's come first."""
+    """Return one row for each metric (the objective first), condition, axis and point: mean, interval, n."""
     labels = {condition.number: condition.label for condition in analysis.dataset.conditions}
     objective = analysis.dataset.objective.metric
     rows = [

@@ -1,6 +1,6 @@
-"""The plots that optuna-dashboard shows beside its own: intervals, a map of two factors, what can be the best.
+"""Make the plots that optuna-dashboard shows beside its own: intervals, a map of two factors, possible best conditions.
 
-They are plotly's JSON, written by hand: the dashboard draws them in the browser, and nothing here imports plotly.
+They are plotly's JSON, which the dashboard draws in the browser. plotly is not imported.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def dashboard_plots(analysis: Analysis) -> dict[str, Figure]:
 
 
 def attributes_of_trials(analysis: Analysis) -> dict[int, dict[str, str]]:
-    """Trial -> what the dashboard lists beside it: its estimate, and its verdict where there is one."""
+    """Return trial -> what the dashboard lists beside it: its estimate, and its verdict if it has one."""
     summaries = {one.condition: one for one in analysis.objective}
     found: dict[int, dict[str, str]] = {}
     for number in analysis.ranking:

@@ -1,6 +1,6 @@
-"""The description of an analysed sweep in Markdown, as MLflow shows it on top of the run and Optuna as a note.
+"""Write the description of an analysed sweep in Markdown, for the top of MLflow's run and Optuna's note.
 
-Apart from the report: a few lines that fit on a run's page, not a paper.
+It is a few lines that fit on a run's page.
 """
 
 from __future__ import annotations
@@ -228,5 +228,5 @@ def _table(analysis: Analysis) -> list[str]:
 
 
 def over_text(analysis: Analysis) -> str:
-    """'median ', where another number than the mean stands for a condition; else empty."""
+    """Return 'median ' or another number's name if it is not the mean; else empty."""
     return "" if analysis.over_words == "mean" else f"{analysis.over_words} "

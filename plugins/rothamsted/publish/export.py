@@ -1,10 +1,9 @@
-"""An analysis as JSON files for other programs: one entry a condition, one folder a replicate.
+"""Export an analysis as JSON files for other programs: one entry for each condition, one folder for each replicate.
 
-These nest: `aggregated_results.json` maps each condition to its parameters, its number
-of runs and all metrics with mean, std and interval; `individual_results/CONDITION_run_N/` has config.json, with which
-the run is made again, and results.json with its metrics and their curves. A file of names gives parameters, metrics,
-conditions and plots the names that an older program looks for. Numbers are written so that they are read back bit for
-bit.
+`aggregated_results.json` maps each condition to its parameters, its number of runs and all metrics with mean, std and
+interval. `individual_results/CONDITION_run_N/` has config.json, with which the run can be made again, and results.json
+with its metrics and their curves. A file of names can rename parameters, metrics, conditions and plots for an older
+program. Numbers are written so that they are read back bit for bit.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ _STATISTICS = {"mean": "mean", "std": "sd", "sem": "sem", "median": "median", "m
 
 @dataclass(frozen=True, kw_only=True)
 class NamedPlot:
-    """A plot that is written under a name of its own.
+    """Describes a plot that is written under another name.
 
     Attributes:
         plot: Its name among the report's.
@@ -53,13 +52,13 @@ class NamedPlot:
 
 @dataclass(frozen=True, kw_only=True)
 class Names:
-    """What an export calls things.
+    """Holds the names of an export.
 
     Attributes:
         condition: template of a condition's key with its parameters' (new) names in braces: "dim_{dim}_lr_{lr:.1f}";
             empty: the condition's label, "dim=8, lr=0.1".
         names: name of a parameter or metric -> name in the export; others keep theirs.
-        plots: name of a file, with {metric} in it where there are several -> what is drawn, see `NamedPlot`.
+        plots: name of a file, with {metric} in it if there are several -> what is drawn, see `NamedPlot`.
     """
 
     condition: str = ""
@@ -71,7 +70,7 @@ class Names:
         return self.names.get(name, name)
 
     def keys(self, conditions: Sequence[Condition]) -> dict[int, str]:
-        """Number of each condition -> its key; those that rounding would make equal have their numbers in full.
+        """Return condition number -> key. If rounding would make keys equal, they have their numbers in full.
 
         Raises:
             UserError: The template asks for what a condition does not have, cannot be filled, or gives a key twice.

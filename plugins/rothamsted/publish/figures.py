@@ -1,4 +1,4 @@
-"""Plots as files for a paper: PNG, SVG, PDF in a folder, of all conditions or of those with given values."""
+"""Write plots as files for a paper: PNG, SVG, PDF in a folder, of all conditions or of those with given values."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ def write_figures(
         folder: Where to.
         plots: Names; none: all that apply.
         formats: Of FORMATS.
-        where: Parameter -> value, as it is written: conditions without it are not drawn. What is said of the others
-            (rank, verdict, loss against the best) is what all conditions together say.
+        where: Parameter -> value, as it is written: only conditions with these values are drawn. Their ranks, verdicts
+            and losses are still those among all conditions.
         options: What the plots show.
         width_mm: Width of each; None: that of a report's column.
 

@@ -1,4 +1,4 @@
-"""What a sweep leaves behind: from its dataset to tables, metrics, tags, descriptions and the report, on its run."""
+"""Publish a sweep on its run: tables, metrics, tags, descriptions and the report."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from rothamsted.tracking import Recorder
 def publish_ended(
     recorder: Recorder, dataset: Dataset, settings: Settings, *, queue: Queue, confirmation: Queue | None = None
 ) -> Analysis:
-    """Publish a sweep that ended or was stopped, from what its search knows, and say it in optuna-dashboard, too.
+    """Publish a sweep that ended or was stopped from its search, also for optuna-dashboard.
 
-    What takes time is left out: comparisons, effects, curves, the picture.
+    Slow parts are left out: comparisons, effects, curves, the picture.
 
     Args:
         recorder: Of the tracking store.
@@ -51,10 +51,10 @@ def publish_ended(
 
 
 def publish_finished(run_id: str, settings: Settings, *, uri: str) -> Analysis | None:
-    """Publish a finished sweep whole, from its record, with the report.
+    """Publish a finished sweep completely from its record, with the report.
 
     Returns:
-        What the report shows; None where the sweep is not finished, and nothing was written.
+        What the report shows; None if the sweep is not finished: nothing was written then.
     """
     from rothamsted.publish.pages import begun_report, log_picture, picture_address, write_page  # a second of imports
 

@@ -1,4 +1,4 @@
-"""Texts of others as names of files and folders: readable, different for different texts, never outside a folder."""
+"""Turn texts into names of files and folders: readable, different for different texts, never outside a folder."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ MOST_BYTES = 180  # of a name; file systems take 255, with what is put behind it
 
 
 def folder_names(keys: Iterable[str]) -> dict[str, str]:
-    """A name for each key: itself where it is fit for one, else without what is not; told apart by a number.
+    """Return a name for each key: the key without characters that names cannot have, with a number if names are equal.
 
-    Names differ also where a file system takes A and a for one.
+    Names differ even on file systems on which A and a are equal.
 
     Example:
         >>> folder_names(["a/b", "a?b", "..", "c"])

@@ -1,4 +1,4 @@
-"""The plots that a file of names asks for, as PNG files under the names that an older program looks for."""
+"""Draw the plots of a file of names as PNG files under the names that an older program expects."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The report and the comparison as files: drawn, logged to their run, and copied to a folder on request.
-
-Drawing takes seconds, and reading an analysis does not need it.
-"""
+"""Draw the report and the comparison, log them to their run, and copy them to a folder on request."""
 
 from __future__ import annotations
 
@@ -62,9 +59,9 @@ def begun_report(
     where: Mapping[str, str] = MappingProxyType({}),
     has_picture: bool = False,
 ) -> Iterator[Callable[[], DrawnReport]]:
-    """The report of an analysis, whose plots other processes begin to draw, where there may be some.
+    """Begin the report of an analysis; other processes draw its plots if possible.
 
-    Curves of metrics that were asked for follow those of the objective, each in a figure of its own.
+    Curves of metrics that were asked for follow those of the objective, each in its own figure.
 
     Args:
         analysis: Of all conditions.
@@ -74,7 +71,7 @@ def begun_report(
         has_picture: With the chart of intervals as a picture.
 
     Yields:
-        What draws the rest, and gives the page and the picture.
+        A function that draws the rest, and gives the page and the picture.
 
     Raises:
         UserError: `where` names what is not there.

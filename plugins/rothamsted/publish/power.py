@@ -1,7 +1,4 @@
-"""How many seeds a difference takes, said from the spread of an earlier sweep.
-
-Apart from the statistics, which take variances: here they are taken from runs, and put into words.
-"""
+"""Say how many seeds a difference takes, from the spread of an earlier sweep."""
 
 from __future__ import annotations
 
@@ -19,7 +16,7 @@ from rothamsted.wording import number
 
 
 def power_text(dataset: Dataset, difference: float, settings: Settings) -> str:
-    """The plan in words: seeds a condition, so that one that is worse by `difference` is called worse.
+    """Return the plan in words: the number of seeds with which a condition worse by `difference` is called worse.
 
     Raises:
         UserError: The difference is zero, or the runs do not show any spread.

@@ -1,6 +1,6 @@
-"""What was published of a finished sweep, and of what: the same command given again then writes nothing.
+"""Record what was published of a finished sweep, so that the same command given again writes nothing.
 
-It is a file beside the sweep's own on its run. A report or a table that is rewritten or gone makes it worth nothing.
+The record is a file on the sweep's run. It is invalid if a report or a table was rewritten or deleted.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def write_published(run_id: str, of: str, whole: Analysis | None, *, uri: str) -
 
 
 def read_published(run_id: str, of: str, *, uri: str) -> Published | None:
-    """What lies on a sweep's run, published of just this; None: something else, or not all of it is there any more."""
+    """Return what was published on a sweep's run for this digest; None: of another digest, or incomplete."""
     kept = _kept(run_id, uri)
     with suppress(DataError), reading(PUBLISHED, way_out=""):  # a damaged one is none: the result is published again
         if kept.get("of") == of and all(_digest(run_id, path, uri) == one for path, one in kept["files"].items()):
@@ -63,7 +63,7 @@ def read_published(run_id: str, of: str, *, uri: str) -> Published | None:
 
 
 def say_page_is_new(recorder: Recorder, run_id: str, *, uri: str, was: str) -> None:
-    """Take a report that shows one verdict more for the published one, where the page before was that.
+    """Record a report with one more verdict as the published one, if the page before was published.
 
     Args:
         recorder: Of the tracking store.

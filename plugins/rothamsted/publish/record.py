@@ -1,4 +1,4 @@
-"""The one writer of what an analysis leaves on its run in MLflow: tables, metrics, tags and the description."""
+"""Write an analysis to its run in MLflow: tables, metrics, tags and the description."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ _STATISTICS = ("mean", "sd")  # tables have the others
 
 
 def write_record(recorder: Recorder, analysis: Analysis, run_id: str, *, picture: str = "") -> list[str]:
-    """Write tables, metrics, tags and the description of an analysis to its run; returns the tables' names.
+    """Write tables, metrics, tags and the description of an analysis to its run, and return the tables' names.
 
     The description shows the picture, see `picture_of`.
 
-    With several objectives each trial's run says whether it is in the Pareto set. Written again, everything is
-    replaced: equal numbers leave the run as it was.
+    With several objectives each trial's run says whether it is in the Pareto set. A second call replaces everything;
+    equal numbers leave the run as it was.
     """
     names = []
     for table in tables_of(analysis):

@@ -1,4 +1,4 @@
-"""All trial runs of a sweep written again. This one finds them first."""
+"""Find all trial runs of a sweep, and write them again."""
 
 from __future__ import annotations
 

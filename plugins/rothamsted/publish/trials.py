@@ -1,7 +1,4 @@
-"""The runs of trials written again: means and intervals of every metric at every step, as an analysis has them.
-
-There are many trials, and all of their curves have to be read.
-"""
+"""Write the runs of trials again: means and intervals of every metric at every step, as an analysis has them."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""A sweep's report after a promotion: the same page, with the verdict.
+"""Write a sweep's report again after a promotion, with the verdict.
 
-Apart from what a finished sweep leaves behind: here tables, metrics and description stay as they are.
+Tables, metrics and description stay as they are.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from rothamsted.spec import Sweep
 
 
 def publish_verdicts(run_id: str, sweep: Sweep, *, uri: str) -> bool:
-    """Write the report of a sweep anew, unless it shows every verdict on record already.
+    """Write the report of a sweep again, unless it shows every recorded verdict already.
 
     Args:
         run_id: Of the sweep's run.

@@ -1,4 +1,4 @@
-"""What the terms of a report mean: each explained here, once, for the report's last section and its tables."""
+"""Explain the terms of a report, for its last section and its tables."""
 
 from __future__ import annotations
 

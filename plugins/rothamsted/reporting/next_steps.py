@@ -1,7 +1,7 @@
-"""Say what to do after a sweep, as commands or calls that can be pasted: one place for the report and the terminal.
+"""Say what to do after a sweep, as commands or calls that can be pasted, for the report and the terminal.
 
-What is said follows from the verdicts alone: a sweep that has not ended is ended, a best condition is confirmed on
-fresh seeds, what is open gets the seeds that decide it, and what is decided is promoted.
+It follows from the verdicts: finish a sweep that has not ended, confirm the best condition on fresh seeds, add the
+seeds that decide what is open, promote what is decided.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ MOST_STEPS = 2
 
 @dataclass(frozen=True, kw_only=True)
 class NextStep:
-    """One thing to do: why, and the lines to paste; without lines where no command does it."""
+    """Holds one thing to do: why, and the lines to paste, if there is a command for it."""
 
     words: str
     lines: tuple[str, ...] = ()
 
 
 def next_steps(analysis: Analysis) -> tuple[NextStep, ...]:
-    """What to do next, the most useful first, two at most; nothing where nothing is left to do."""
+    """Return what to do next, the most useful first, two at most; nothing if nothing is left to do."""
     dataset = analysis.dataset
     if dataset.kind == "contest":
         return ()

@@ -1,6 +1,6 @@
-"""What a page is made of: paragraphs, tables, figures, commands.
+"""Define the parts of a page: paragraphs, tables, figures, commands.
 
-Plain values: the sections fill them, the templates lay them out.
+The sections fill them, and the templates lay them out.
 """
 
 from __future__ import annotations
@@ -152,7 +152,7 @@ class Fold:
 
 @dataclass(frozen=True, kw_only=True)
 class BestAnswer:
-    """What a report answers, in large letters."""
+    """Holds the answer of a report, in large letters."""
 
     title: str  # "Best condition, confirmed on fresh seeds"
     name: str  # of the condition; empty where there is none
@@ -171,7 +171,7 @@ class ShownStep:
 
 @dataclass(frozen=True, kw_only=True)
 class FirstScreen:
-    """What a reader sees first: question, answer, next step, and the chart of all conditions."""
+    """Holds the first screen: question, answer, next step, and the chart of all conditions."""
 
     question: str
     answer: BestAnswer | None
@@ -210,12 +210,12 @@ def columns(*titles: str, numeric_from: int = 0, hints: Sequence[str] = ()) -> t
 
 
 def paragraphs(*texts: str) -> tuple[Paragraph, ...]:
-    """Running text; what is empty is left out."""
+    """Return running text without empty paragraphs."""
     return tuple(Paragraph(text=one) for one in texts if one)
 
 
 def gap(why: str) -> tuple[Paragraph, ...]:
-    """What is missing, and why."""
+    """Return a paragraph on what is missing, and why."""
     return (Paragraph(text=why, kind="gap"),)
 
 
@@ -232,12 +232,12 @@ def figures(drawn: Iterable[Figure | LeftOut]) -> tuple[Part, ...]:
 
 
 def folded(title: str, parts: Iterable[Part], *, is_printed: bool = True) -> tuple[Fold, ...]:
-    """Parts under a title that opens them; nothing where there are none."""
+    """Return parts under a title that opens them; nothing if there are none."""
     kept = tuple(parts)
     return (Fold(title=title, parts=kept, is_printed=is_printed),) if kept else ()
 
 
 def facts(caption: str, items: Iterable[tuple[str, str]]) -> tuple[Facts, ...]:
-    """Facts; nothing where there are none."""
+    """Return facts; nothing if there are none."""
     kept = tuple(items)
     return (Facts(caption=caption, items=kept),) if kept else ()

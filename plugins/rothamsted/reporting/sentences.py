@@ -1,6 +1,6 @@
-"""Say in words what an analysis shows, and only what its intervals support.
+"""Write sentences on what an analysis shows, and only what its intervals support.
 
-What opens a report is in `sections.first_screen`, verdicts in `verdicts`, what to do next in `next_steps`.
+`sections.first_screen` has the opening of a report, `verdicts` the verdicts, `next_steps` what to do next.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ OTHER_SOURCES = {
 
 
 def without_mean(analysis: Analysis) -> str:
-    """How many conditions are not ranked, and why; empty where all are."""
+    """Say how many conditions are not ranked, and why; empty if all are."""
     ranked = set(analysis.ranking)
     left = [one for one in analysis.objective if one.condition not in ranked]
     if not left:
@@ -80,7 +80,7 @@ def _why_unranked(analysis: Analysis, one: ConditionSummary) -> str:
 
 
 def pareto_words(analysis: Analysis) -> str:
-    """Which conditions no other beats in all objectives; empty with one objective."""
+    """Say which conditions no other beats in all objectives; empty with one objective."""
     if analysis.pareto is None:
         return ""
     metrics = joined(one.metric for one in (analysis.dataset.objective, *analysis.dataset.others))
@@ -96,7 +96,7 @@ def pareto_words(analysis: Analysis) -> str:
 
 
 def luck_words(confirmed: Confirmed) -> str:
-    """The search's estimate of a condition, and how far that of fresh seeds is from it, with the interval."""
+    """Say the search's estimate of a condition, and how far that of fresh seeds is from it, with the interval."""
     luck = confirmed.luck
     if not math.isfinite(luck.estimate):
         return ""
@@ -124,7 +124,7 @@ def luck_basis(luck: Luck) -> str:
 
 
 def effects_words(analysis: Analysis) -> str:
-    """Which factors the objective depends on; empty without an analysis of variance."""
+    """Say on which factors the objective depends; empty without an analysis of variance."""
     if analysis.effects is None:
         return ""
     metric, alpha = analysis.dataset.objective.metric, 1 - analysis.level
@@ -146,14 +146,14 @@ def effects_words(analysis: Analysis) -> str:
 
 
 def effects_over(analysis: Analysis) -> str:
-    """Over which conditions effects and averages are, and which are left out: a sentence of a caption."""
+    """Say over which conditions effects and averages are, and which are left out, for a caption."""
     left = left_out_words(analysis.dataset, analysis.ranking)
     over = f"Over {over_words(analysis.dataset, analysis.ranking)}"
     return f"{over}; left out: {left}." if left else f"{over}."
 
 
 def shares_words(effects: FactorEffects, metric: str) -> str:
-    """Where the variance comes from, the largest share first."""
+    """Say where the variance comes from, the largest share first."""
     shares = sorted(effects.variance_shares.items(), key=lambda item: -item[1])
     factors = {row.source for row in effects.rows if row.kind == "factor"}
     words = [f"{percent(share)} {_source(name, factors)}" for name, share in shares if math.isfinite(share)]
@@ -173,7 +173,7 @@ def measured(analysis: Analysis, found: ConditionSummary | None) -> str:
 
 
 def adjusted_words(found: ConditionSummary) -> str:
-    """The mean adjusted for missing seeds, with how many they are; empty where none is missing."""
+    """Say the mean adjusted for missing seeds, and their number; empty if none is missing."""
     if not found.n_missing:
         return ""
     return f", adjusted for {count(found.n_missing, 'missing seed')} {number(found.adjusted)}"
@@ -193,13 +193,13 @@ def numbered(condition: int) -> str:
 
 
 def named(analysis: Analysis, condition: int) -> str:
-    """A condition with its number and what it is: "condition 7 (lr=0.1, width=64)"."""
+    """Return a condition with its number and values: "condition 7 (lr=0.1, width=64)"."""
     label = short_labels(analysis).get(condition, "")
     return f"{numbered(condition)} ({label})" if label else numbered(condition)
 
 
 def short_labels(analysis: Analysis) -> dict[int, str]:
-    """Each condition's label with no more digits than keep the levels of a factor apart."""
+    """Return each condition's label with as few digits as distinguish the levels of a factor."""
     digits = {factor.name: digits_of(factor.levels) for factor in analysis.dataset.factors}
     found = {}
     for condition in analysis.dataset.conditions:

@@ -1,4 +1,4 @@
-"""What is said of conditions against the best, in words: one place for report, terminal, notes and tables."""
+"""Write the verdicts on conditions in words, for report, terminal, notes and tables."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MORE_SEEDS = "more seeds are needed to say"
 
 
 def comparison_words(family: Comparisons) -> str:
-    """How conditions were compared with a reference: "paired t, corrected by Holm"."""
+    """Say how conditions were compared with a reference: "paired t, corrected by Holm"."""
     if family.correction in TOGETHER:  # the test is the correction
         return family.test
     if family.correction == "none":
@@ -27,7 +27,7 @@ def comparison_words(family: Comparisons) -> str:
 
 
 def intervals_words(family: Comparisons) -> str:
-    """What the intervals of the differences hold for."""
+    """Say for what the intervals of the differences hold."""
     if family.correction in TOGETHER:
         return f"intervals that all hold together with {level_percent(family.level)} confidence"
     return f"{level_percent(family.level)} intervals, each for itself: not corrected for the number of comparisons"
@@ -41,9 +41,9 @@ def of_first(analysis: Analysis, what: str) -> str:
 
 
 def verdict_words(analysis: Analysis, best: str = "the best", *, with_plan: bool = True) -> str:
-    """How many conditions can still be the best, and how many are worse, as good or open; empty with one condition.
+    """Say how many conditions may be the best, and how many are worse, as good or open; empty with one condition.
 
-    `with_plan` adds how many seeds would decide what is open; `next_steps` says that with a command.
+    `with_plan` adds how many seeds would decide open verdicts; `next_steps` says that with a command.
     """
     found, n_others = analysis.best, len(analysis.ranking) - 1
     if n_others < 1:
@@ -66,7 +66,7 @@ def verdict_words(analysis: Analysis, best: str = "the best", *, with_plan: bool
 
 
 def verdict_of(analysis: Analysis, condition: int) -> str:
-    """The verdict on one condition in a table's cell; "unlikely" outside the set; empty where there is none."""
+    """Return the verdict on one condition for a table: "unlikely" outside the set; empty if there is none."""
     found = analysis.best
     if found is None or condition not in found.verdicts:
         return ""
@@ -77,7 +77,7 @@ def verdict_of(analysis: Analysis, condition: int) -> str:
 
 
 def open_words(analysis: Analysis) -> str:
-    """How many seeds would decide what is open; empty where nothing is, or nothing is known."""
+    """Say how many seeds would decide open verdicts; empty if none is open, or the number is not known."""
     found = analysis.best
     if found is None or not found.more_seeds:
         return ""

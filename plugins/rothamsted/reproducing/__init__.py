@@ -1,1 +1,1 @@
-"""Trains runs again as they were recorded, and says whether they gave the same."""
+"""Train runs again as they were recorded, and say whether they gave the same."""

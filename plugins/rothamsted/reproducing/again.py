@@ -1,4 +1,4 @@
-"""Trains one recorded replicate again: a study in a process of its own, a command or a project as a sweep starts it."""
+"""Train one recorded replicate again: a study in a new process, a command or a project as a sweep starts it."""
 
 from __future__ import annotations
 

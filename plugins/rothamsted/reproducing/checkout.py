@@ -1,4 +1,4 @@
-"""Where the code of a recorded commit is: here, or in a worktree of git that is made for it and removed."""
+"""Find the code of a recorded commit: here, or in a temporary git worktree."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Trains one config of a study, in a process and a folder of its own: `python -m rothamsted.reproducing.child`.
+"""Train one config of a study in a separate process and folder: `python -m rothamsted.reproducing.child`.
 
-It reads what to train as JSON from standard input and writes what came of it to the file that is named there.
+It reads what to train as JSON from standard input, and writes the result to the file named there.
 """
 
 from __future__ import annotations

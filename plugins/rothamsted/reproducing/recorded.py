@@ -1,4 +1,4 @@
-"""What the record has of a replicate: what it was trained with, by which code, and what it measured."""
+"""Read the record of a replicate: its parameters, its code, and its measurements."""
 
 from __future__ import annotations
 

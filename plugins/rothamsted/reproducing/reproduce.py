@@ -1,4 +1,4 @@
-"""Trains recorded replicates again and says, of each, whether it gave the same, and what is different here."""
+"""Train recorded replicates again, and say for each whether it gave the same, and what is different here."""
 
 from __future__ import annotations
 

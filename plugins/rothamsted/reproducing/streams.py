@@ -1,4 +1,4 @@
-"""Whether two streams of metrics are the same: bit by bit, within a tolerance, or where they first differ."""
+"""Compare two streams of metrics: equal bit by bit, within a tolerance, or where they first differ."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The search: Optuna's storage, the queue of trials in it, and the samplers that propose conditions.
+"""Search with Optuna: its storage, the queue of trials in it, and the samplers that propose conditions.
 
-The only doorway to Optuna. Apart from the sweep engine so that a worker never touches Optuna's objects.
+Only this package uses Optuna. A worker never touches Optuna's objects.
 """
 
 from typing import TYPE_CHECKING

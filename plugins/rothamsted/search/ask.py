@@ -1,7 +1,6 @@
-"""Ask an adaptive Optuna sampler for one condition, parents before the parameters they switch on.
+"""Ask an adaptive Optuna sampler for one condition, each parent before the parameters that it switches on.
 
-What is known from earlier searches is shown to the sampler here, and nowhere else: to it they are the trials before
-number 0.
+Only here the sampler sees the trials of earlier searches: for it they come before trial 0.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from rothamsted.space import Choice, Space
 
 
 class Asker:
-    """One sweep's adaptive sampler; one object a thread."""
+    """Asks the adaptive sampler of one sweep. Each thread has its own object."""
 
     def __init__(
         self,
@@ -55,9 +54,9 @@ class Asker:
         )
 
     def suggest(self, lease: Lease) -> dict[str, Any]:
-        """Suggest every active parameter of a trial that is held already; all that is written carries its lease.
+        """Suggest every active parameter of a leased trial; all is written under its lease.
 
-        A parameter that was suggested before keeps its value.
+        A parameter that was suggested earlier keeps its value.
 
         Raises:
             LostError: the trial is not ours any more.
@@ -162,7 +161,7 @@ def frozen_known(
     values: Sequence[float],
     system_attributes: Mapping[str, Any],
 ) -> FrozenTrial:
-    """A known trial as Optuna sees it; its id is negative, for it lies in no storage."""
+    """Return a known trial as Optuna sees it. Its id is negative because it is in no storage."""
     trial = optuna.trial.create_trial(
         state=state,
         values=list(values) or None,

@@ -1,4 +1,4 @@
-"""Searches looked over and repaired: all their trials at once, and changes in one transaction while nobody works."""
+"""Read all trials of searches, and repair searches in one transaction while no process works on them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from rothamsted.search.storage import in_storage
 
 @dataclass(frozen=True, kw_only=True)
 class SearchFacts:
-    """All searches of ours in a database, with their trials.
+    """Holds all searches of a database that our sweeps made, with their trials.
 
     Attributes:
         searches: in the order in which they were made.
@@ -31,12 +31,12 @@ class SearchFacts:
     now: float
 
     def of(self, search: ListedSearch | None) -> Sequence[TrialFacts]:
-        """The trials of a search; none where there is no search."""
+        """Return the trials of a search; none if there is no search."""
         return () if search is None else self.trials.get(search.study_id, ())
 
 
 def read_facts(storage: str) -> SearchFacts:
-    """Every search of a storage with all its trials; none where the storage does not exist.
+    """Return every search of a storage with all its trials; none if the storage does not exist.
 
     Raises:
         StoreError: it cannot be read, or has tables of another version.
@@ -59,16 +59,16 @@ def while_nobody_works(
     *,
     is_alive: Callable[[str], bool],
 ) -> None:
-    """Repair searches in one transaction, which holds their locks: nobody begins to decide for them meanwhile.
+    """Repair searches in one transaction. It holds their locks, so that no process begins to decide for them meanwhile.
 
     Args:
         storage: database URL.
-        study_ids: of the searches; of those that are there the trials are read again.
-        repair: is given the trials as they are now; called again where the commit was lost, so it may be repeated.
-        is_alive: whether a process that holds a lease still runs, as far as one can know.
+        study_ids: ids of the searches; the trials of those that exist are read again.
+        repair: function of the present trials. It is called again if the commit was lost, so it must be repeatable.
+        is_alive: function that says whether a process with a lease still runs, as far as is known.
 
     Raises:
-        StoreError: somebody works on one of them; nothing was changed.
+        StoreError: a process works on one of them; nothing was changed.
     """
 
     def change(tx: sa.Connection) -> None:

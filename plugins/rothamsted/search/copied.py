@@ -1,4 +1,4 @@
-"""Copies the searches of a sweep into an SQLite file of their own, which Optuna and optuna-dashboard open."""
+"""Copy the searches of a sweep into a new SQLite file, which Optuna and optuna-dashboard can open."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from rothamsted.search.storage_url import parsed_url, shown
 
 
 def copy_studies(url: str, names: Sequence[str], path: Path) -> dict[str, int]:
-    """Write studies of a storage into an SQLite file, which takes the place of one that is there.
+    """Write studies of a storage into an SQLite file; an existing file is replaced.
 
-    Finished trials alone: complete, pruned and failed ones, with their numbers, values, intermediate values,
-    distributions, attributes and times. What waits or runs is left out. So is the sweep's lease: the copy is to be
-    looked at, and no sweep goes on in it.
+    Only finished trials are copied: complete, pruned and failed ones, with their numbers, values, intermediate values,
+    distributions, attributes and times. Waiting and running trials are left out. So is the sweep's lease, because no
+    sweep goes on in the copy.
 
     Args:
-        url: the storage.
-        names: of the studies; the first must be there, others are left out where they are not.
-        path: of the file; its folder is there.
+        url: URL of the storage.
+        names: names of the studies. The first must exist; others are left out if they do not.
+        path: path of the file; its folder exists.
 
     Returns:
         Name of each study that was copied -> number of its trials.

@@ -36,15 +36,15 @@ _OF_STUDIES = (TRIALS, DIRECTIONS, STUDY_ATTRIBUTES, STUDY_SYSTEM_ATTRIBUTES)
 
 
 def delete_searches(url: str, study_ids: Sequence[int], *, is_alive: Callable[[str], bool]) -> None:
-    """Delete these Optuna studies with all that belongs to them, at once or not at all.
+    """Delete these Optuna studies with all their rows: all of them, or nothing.
 
     Args:
-        url: the storage.
-        study_ids: one that is not there any more is left out.
-        is_alive: whether a process that holds a lease still runs, as far as one can know.
+        url: URL of the storage.
+        study_ids: ids of the studies; those that no longer exist are left out.
+        is_alive: function that says whether a process with a lease still runs, as far as is known.
 
     Raises:
-        StoreError: somebody works on one of them.
+        StoreError: a process works on one of them.
     """
 
     def delete(tx: sa.Connection) -> None:
@@ -65,7 +65,7 @@ def delete_searches(url: str, study_ids: Sequence[int], *, is_alive: Callable[[s
 
 
 def who_works(connection: sa.Connection, study_id: int, *, is_alive: Callable[[str], bool]) -> str | None:
-    """A living process that decides for a search or works on one of its trials; None: nobody."""
+    """Return a living process that decides for a search or works on one of its trials, or None."""
     lease = study_attribute(connection, study_id, SWEEP_LEASE)
     if lease is not None and is_living(lease, database_now(connection)) and is_alive(lease["holder"]):
         return lease["holder"]

@@ -1,7 +1,6 @@
-"""Designs: conditions that do not depend on results, and of what a design proposes the conditions that are new.
+"""Make designs: conditions that do not depend on results. `new_conditions` picks those that are new.
 
-Proposal k is a pure function of (space, seed, k), so that any worker, any number of workers and any resume
-get the same conditions. Apart from the adaptive samplers, which Optuna brings.
+Proposal k is a pure function of (space, seed, k), so every worker and every resumed sweep gets the same conditions.
 """
 
 from __future__ import annotations
@@ -22,12 +21,12 @@ MOST_REPEATS = 1000  # proposals in a row that repeat what is there, until a new
 
 
 def grid(space: Space, seed: int, start: int, stop: int) -> Iterator[Condition]:
-    """The grid of the space in its own order, whatever the seed."""
+    """Yield the grid of the space in its own order, whatever the seed."""
     yield from space.grid()[start:stop]
 
 
 def exhaustive(space: Space, seed: int, start: int, stop: int) -> Iterator[Condition]:
-    """The grid of the space in random order: the first of them are a random sample without repeats."""
+    """Yield the grid of the space in random order. The first n are a random sample without repeats."""
     conditions = space.grid()
     order = np.random.default_rng(seed).permutation(len(conditions))
     for k in order[start:stop]:
@@ -35,13 +34,13 @@ def exhaustive(space: Space, seed: int, start: int, stop: int) -> Iterator[Condi
 
 
 def random(space: Space, seed: int, start: int, stop: int) -> Iterator[Condition]:
-    """Independent random conditions."""
+    """Yield independent random conditions."""
     for k in range(start, stop):
         yield space.sample(np.random.default_rng([seed, k]))
 
 
 def quasi_random(space: Space, seed: int, start: int, stop: int) -> Iterator[Condition]:
-    """Points start..stop of the scrambled Sobol sequence. Owen (1998), J. Complexity 14(4)."""
+    """Yield points start to stop - 1 of the scrambled Sobol sequence. Owen (1998), J. Complexity 14(4)."""
     from scipy.stats import qmc
 
     sequence = qmc.Sobol(len(space.domains), scramble=True, rng=np.random.default_rng(seed))
@@ -54,13 +53,13 @@ def quasi_random(space: Space, seed: int, start: int, stop: int) -> Iterator[Con
 def new_conditions(
     design: Design, space: Space, seed: int, *, first: Sequence[Mapping[str, Any]], there: Sequence[Condition], n: int
 ) -> list[Condition]:
-    """The next `n` conditions of those named by hand followed by the design's, leaving out what is there already.
+    """Return the next `n` new conditions: first those named by hand, then the design's.
 
-    Fewer where the design ends. Where a space with an end has few conditions left, and the design repeats itself for
-    long, they are drawn from what is left, by the same seed.
+    There are fewer if the design ends. If a finite space has few conditions left and the design only repeats itself,
+    they are drawn from the rest, by the same seed.
 
     Raises:
-        StoreError: the design repeats itself for long, and no new condition is found.
+        StoreError: the design only repeats itself, and no new condition is found.
     """
     tried = {condition_key(condition, space.domains) for condition in there}
     found: list[Condition] = []

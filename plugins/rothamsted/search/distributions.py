@@ -1,7 +1,4 @@
-"""Search-space domains as Optuna distributions, and conditions as the numbers Optuna stores.
-
-It is the one place that knows both vocabularies.
-"""
+"""Convert domains to Optuna distributions, and conditions to the numbers that Optuna stores and back."""
 
 from __future__ import annotations
 

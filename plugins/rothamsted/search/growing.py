@@ -1,7 +1,7 @@
-"""Let a search go on as another file of its sweep says: its file, space, directions and trials, in one transaction.
+"""Change a search to a grown sweep file: its file, space, directions and trials, in one transaction.
 
-Optuna takes one distribution a parameter, and its samplers and plots pass over trials with another one. So what the
-trials that are there have is written anew as the grown space has it: the values stay what they were.
+Optuna takes one distribution for each parameter; its samplers and plots ignore trials with another one. So the stored
+numbers of existing trials are converted to the grown space. Their values stay the same.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ from rothamsted.space import Space
 
 @dataclass(frozen=True, kw_only=True)
 class Grown:
-    """One growth of a search.
+    """Describes one growth of a search.
 
     Attributes:
-        attributes: of the search from now on, its file among them.
-        entry: what is kept of the growth, beside its time.
-        before, after: the space.
-        directions: one an objective.
-        told_anew: attributes for each trial that was told something, where all of them are told anew; None: nothing is.
+        attributes: attributes of the search from now on, including its file.
+        entry: what is recorded of the growth, with its time.
+        before, after: the space before and after.
+        directions: one for each objective.
+        told_anew: new attributes for each trial with results, if all results are written again; None: none is.
     """
 
     attributes: Mapping[str, Any]
@@ -58,8 +58,8 @@ def grow(lease: SweepLease, study_names: Sequence[str], grown: Grown) -> None:
     """Write a growth under the lease of the sweep: all of it, or nothing.
 
     Args:
-        lease: of the sweep.
-        study_names: of the search and of its confirmation, which may not be there yet.
+        lease: lease of the sweep.
+        study_names: studies of the search and of its confirmation, which may not exist yet.
         grown: what changes.
 
     Raises:

@@ -1,6 +1,6 @@
-"""Warm start: trials of earlier searches, kept as one attribute of this one, for its sampler alone.
+"""Keep trials of earlier searches as one attribute of this search, for its sampler (warm start).
 
-Apart from the queue, whose trials they are not: they are neither counted nor claimed nor judged by a pruner.
+They are not trials of the queue: they are not counted, not claimed and not judged by a pruner.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ KNOWN = "rothamsted:known"  # Optuna, of the sweep: what its sampler knew before
 
 
 def to_keep(known: Sequence[Known], space: Space, sampler: SearchSampler, n_objectives: int) -> list[dict[str, Any]]:
-    """Those whose condition lies in the space, as they are kept (JSON).
+    """Return the trials with a condition in the space, as JSON to keep.
 
     Raises:
         StoreError: the sampler is a design, the objectives differ in number, or too few are left to start from.
@@ -56,7 +56,7 @@ def to_keep(known: Sequence[Known], space: Space, sampler: SearchSampler, n_obje
 
 
 def count_usable(known: Sequence[Known], space: Space, sampler: str, n_objectives: int) -> int:
-    """How many of them a search over this space would take.
+    """Return how many of them a search over this space would take.
 
     Raises:
         StoreError: as `to_keep`.
@@ -65,7 +65,7 @@ def count_usable(known: Sequence[Known], space: Space, sampler: str, n_objective
 
 
 def to_frozen(kept: Sequence[Mapping[str, Any]], space: Space, sampler: SearchSampler) -> list[FrozenTrial]:
-    """What was kept, as the sampler sees it: trials 0, 1, ... before those of the search."""
+    """Return the kept trials as the sampler sees them: trials 0, 1, ... before those of the search."""
     distributions = dist.distributions_of(space)
     return [
         frozen_known(

@@ -1,7 +1,7 @@
-"""Lease a trial to one worker, renew what a worker holds, and write nothing of a trial that it has lost.
+"""Lease trials to workers: claim, renew and end leases, and write results only under a valid lease.
 
-A claim is one transaction, and so is each write: it begins with the lease, which it locks, so that SQLite waits for
-its turn and PostgreSQL for the row. A claim has a token; tokens of one trial rise, and what carries an older one is
+A claim is one transaction, and so is each write. It begins by locking the lease: SQLite then waits for its turn,
+PostgreSQL for the row. Each claim of a trial has a greater token than the one before. A write with an older token is
 refused. Only the database's clock says when a lease is over.
 """
 
@@ -30,12 +30,12 @@ Names = Callable[["Lease"], Mapping[str, str]]  # from a claim to the ids of run
 
 
 def no_names(lease: Lease) -> Mapping[str, str]:
-    """No run is named before it is made."""
+    """Return no ids: runs get their ids when they are made."""
     return {}
 
 
 class LostError(Exception):
-    """The trial has another holder now, or its worker was declared dead: nothing of it may be written any more."""
+    """Says that the trial has another holder, or its worker was declared dead. Nothing more may be written to it."""
 
 
 @final
@@ -47,14 +47,15 @@ class Lease:
         trial_id: Optuna's key.
         number: 0, 1, ... within the search.
         condition: the values of its active parameters.
-        attributes: user attributes of the trial when it was claimed, those of earlier holders included.
+        attributes: user attributes of the trial when it was claimed, including those of earlier holders.
         token: number of this claim of the trial: 1, 2, ...
-        is_taken_over: its holder was gone, or gave it back: what was done then stands in the record alone.
+        is_taken_over: it had an earlier holder that is gone or gave it back. What that holder did is only in the
+            record.
         worker: who holds it.
         seconds: how long it lasts after each renewal.
         study_id: of the search.
-        n_objectives: so many values a trial is told.
-        named: whose runs got their ids with this claim: no earlier holder can have made them.
+        n_objectives: number of values of a result.
+        named: replicates with run ids that were written with this claim; no earlier holder can have made these runs.
     """
 
     database: Database
@@ -80,12 +81,12 @@ class Lease:
 
     @property
     def runs(self) -> Mapping[str, str]:
-        """Ids of the trial's runs that have not been told: they stood here before the runs were made."""
+        """Return the ids of the trial's runs without results; the ids were written before the runs were made."""
         return self.attributes.get(RUNS, {})
 
     @property
     def deaths(self) -> list[str]:
-        """Why earlier holders ended, "" for a crash, as long as no replicate is blamed for it."""
+        """Return why earlier holders ended ("" for a crash), if no replicate is blamed for it yet."""
         return self.attributes.get(DEATHS, [])
 
     def confirm(self) -> bool:
@@ -95,7 +96,7 @@ class Lease:
         return not self._is_lost
 
     def write(self, change: Callable[[sa.Connection], None]) -> None:
-        """Run a transaction of the search that first locks, and renews, the lease; see `Database.run`.
+        """Run a transaction of the search that first locks and renews the lease; see `Database.run`.
 
         Raises:
             LostError: the trial is not ours any more; nothing is written.
@@ -112,7 +113,7 @@ class Lease:
         self._renewed_at = self.database.run(transaction)
 
     def set_attributes(self, attributes: Mapping[str, Any]) -> None:
-        """Set user attributes of the trial (JSON values), here too.
+        """Set user attributes of the trial (JSON values), in the database and in this object.
 
         Raises:
             LostError: the trial is not ours any more.
@@ -121,7 +122,7 @@ class Lease:
         self.attributes = {**self.attributes, **attributes}
 
     def report(self, step: int, value: float) -> None:
-        """Write the trial's value at a step, which optuna-dashboard draws; again at a step: replace it.
+        """Write the trial's value at a step, which optuna-dashboard draws. A value at the same step is replaced.
 
         Raises:
             LostError: the trial is not ours any more.
@@ -129,7 +130,7 @@ class Lease:
         self.write(lambda tx: set_report(tx, self.trial_id, step, value))
 
     def tell(self, told: Told) -> bool:
-        """End trial and lease with a result, at once; False, with nothing written, if it is lost or ended already."""
+        """End trial and lease with a result in one transaction; False if it was lost or had ended."""
         if told.values is not None and len(told.values) != self.n_objectives:
             raise ValueError(
                 f"trial id {self.trial_id}: told {told.values}, but the search has {self.n_objectives} objectives"
@@ -150,7 +151,7 @@ class Lease:
         self._is_over = True
 
     def lose(self) -> None:
-        """Take note that somebody else has the trial."""
+        """Note that another worker has the trial."""
         self._is_lost = True
 
     def is_among(self, held: Collection[tuple[int, int]]) -> bool:
@@ -158,7 +159,7 @@ class Lease:
         return (self.trial_id, self.token) in held
 
     def note_renewal(self, held: Collection[tuple[int, int]], at: float) -> None:
-        """Take note of a renewal that was begun at a time of the monotonic clock."""
+        """Note a renewal that began at a time of the monotonic clock."""
         if self.is_among(held):
             self._renewed_at = max(self._renewed_at, at)
         else:
@@ -179,7 +180,7 @@ def renew(leases: Iterable[Lease]) -> None:
 
 @final
 class Leases:
-    """The leases of one search: claimed, looked at, ended; one object a thread."""
+    """Claims, reads and ends the leases of one search. Each thread has its own object."""
 
     def __init__(self, database: Database, study_id: int, space: Space, n_objectives: int) -> None:
         self._database = database
@@ -190,7 +191,7 @@ class Leases:
         self._looked_for_stale = float("-inf")
 
     def is_time_for_stale(self) -> bool:
-        """Looking for leases that ran out reads all running trials: now and then is enough."""
+        """Return whether it is time to look for leases that ran out, which reads all running trials."""
         if time.monotonic() - self._looked_for_stale < STALE_SECONDS:
             return False
         self._looked_for_stale = time.monotonic()
@@ -206,7 +207,7 @@ class Leases:
         return won
 
     def take_over(self, worker: str, seconds: float, limit: int, names: Names) -> list[Lease]:
-        """Claim up to `limit` running trials whose lease is over, each with what its holder died of."""
+        """Claim up to `limit` running trials with a lease that is over, each with why its holder ended."""
         over = [held for held in self._held() if held.is_over][:limit]
         if not over:
             return []
@@ -222,12 +223,13 @@ class Leases:
 
         Args:
             workers: their ids.
-            why: where it was no crash but a failure of the training, such as a timeout: said of the replicates.
+            why: reason if the training failed, such as by a timeout, and did not crash; it is recorded with the
+                replicates.
         """
         return self._database.run(lambda tx: sql.end_leases(tx, self._study_id, workers, why))
 
     def holders(self) -> dict[str, list[int]]:
-        """Which worker holds which trials (by number), leases that are over left aside."""
+        """Return worker -> the trials (by number) that it holds with a valid lease."""
         holders: dict[str, list[int]] = {}
         for lease in (one for one in self._held() if not one.is_over):
             holders.setdefault(lease.worker, []).append(lease.number)

@@ -1,4 +1,4 @@
-"""Every sweep of a search database with how far it is, in a handful of queries."""
+"""List every sweep of a search database with its progress, in a few queries."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ _KEYS = (
 
 @dataclass(frozen=True, kw_only=True)
 class ListedSearch:
-    """One search of a database: of a sweep, a later stage, a confirmation or a contest.
+    """Describes one search of a database: of a sweep, a later stage, a confirmation or a contest.
 
     Attributes:
         study_id: Optuna's; optuna-dashboard shows it at /dashboard/studies/ID.
         name: of its Optuna study.
-        attributes: of the study, as far as they say what it is.
-        trials: how many are in which state.
+        attributes: attributes of the study that say what it is.
+        trials: counts of trials by state.
         best: the best trial; None: none has a value.
         is_deciding: a process holds the sweep's lease, by the database's clock.
     """
@@ -72,7 +72,7 @@ class ListedSearch:
 
 
 def list_searches(url: str) -> list[ListedSearch]:
-    """All searches of ours in a storage, in the order in which they were made; one that does not exist has none.
+    """Return all searches of our sweeps in a storage, oldest first. A storage that does not exist has none.
 
     Raises:
         StoreError: the storage cannot be read, or has tables of another version.
@@ -81,10 +81,10 @@ def list_searches(url: str) -> list[ListedSearch]:
 
 
 def as_json(url: str, read: Callable[[], T]) -> T:
-    """What a call reads of attributes, which are JSON as long as nobody else writes them.
+    """Return the result of a call that reads attributes as JSON, with an error of one line if one is not JSON.
 
     Raises:
-        StoreError: one is none.
+        StoreError: an attribute is not JSON.
     """
     try:
         return read()
@@ -117,5 +117,5 @@ def _read(connection: sa.Connection) -> list[ListedSearch]:
 
 
 def is_living(lease: Mapping[str, Any], now: float) -> bool:
-    """Whether a process decides for a sweep by this lease; `now` by the database's clock."""
+    """Return whether a process decides for a sweep by this lease; `now` is the time of the database's clock."""
     return lease.get("how") == "deciding" and lease["expires"] > now

@@ -1,4 +1,4 @@
-"""Read every trial of a study of Optuna that no sweep of ours made, from any storage that Optuna reads."""
+"""Read every trial of an Optuna study that no sweep of ours made, from any storage that Optuna reads."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ _STATES = {
 
 @dataclass(frozen=True, kw_only=True)
 class OtherTrial:
-    """One trial that was run, as Optuna has it.
+    """Holds one trial that was run, as Optuna has it.
 
     Attributes:
         number: of the trial in its study.
         params: as they were suggested.
-        values: by metric; empty where it has none.
+        values: values by metric; empty if it has none.
         intermediate: step -> what it reported.
-        attributes: of the user.
-        constraints: of a trial with constraints, as the sampler was told.
+        attributes: user attributes.
+        constraints: values of the constraints, as the sampler was told; empty without constraints.
         state: pruned and stopped ones are KILLED.
         word: Optuna's own word for it.
         start, end: local times without a zone, as Optuna writes them; None: not begun, not ended.
@@ -62,13 +62,13 @@ class OtherTrial:
 
 @dataclass(frozen=True, kw_only=True)
 class OtherStudy:
-    """A study with all trials that were begun.
+    """Holds a study with all trials that were begun.
 
     Attributes:
         name: of the study.
-        metrics: name -> minimize or maximize; `value`, or value_0 and so on, where the study names none.
+        metrics: name -> minimize or maximize; the names are `value`, or value_0 and so on, if the study has none.
         trials: by number.
-        n_waiting: trials that nobody has begun.
+        n_waiting: number of trials that were not begun.
     """
 
     name: str
@@ -81,11 +81,11 @@ def read_other_study(address: str, name: str | None) -> OtherStudy:
     """Read a study; nothing is written.
 
     Args:
-        address: of the storage: `sqlite:///old.db`, `postgresql+psycopg://…`, an SQLite file, or a JournalFile.
-        name: of the study; None: the only one.
+        address: address of the storage: `sqlite:///old.db`, `postgresql+psycopg://…`, an SQLite file, or a JournalFile.
+        name: name of the study; None: the only one.
 
     Raises:
-        StoreError: no such storage or study, several where none is named, or a sweep of ours.
+        StoreError: there is no such storage or study, there are several and none is named, or it is a sweep of ours.
     """
     place = f"storage {masked(address)}"
     try:

@@ -1,4 +1,4 @@
-"""Run transactions on the search's database, again while it is away, each exactly once."""
+"""Run transactions on the search's database: repeat them while it is away, but commit each exactly once."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ class Database:
     def run(self, transaction: Callable[[sa.Connection], T]) -> T:
         """Run one transaction that writes, and commit it exactly once; returns what `transaction` returned.
 
-        It is called again from its beginning while the database is away, so it may change nothing but rows. Where
-        only the answer to the commit was lost, PostgreSQL is asked whether it was done: then it is not done again.
+        It is called again from its beginning while the database is away, so it may change only rows. If only the answer
+        to the commit was lost, PostgreSQL is asked whether it was done; then it is not done again.
 
         Raises:
             StoreError: the database stayed away.
@@ -76,7 +76,7 @@ class Database:
         return self.patiently(attempt)
 
     def patiently(self, call: Callable[[], T]) -> T:
-        """Call again while the database is away; `call` must be one that may be repeated, such as Optuna's own.
+        """Call, and call again while the database is away. `call` must be repeatable, as Optuna's own calls are.
 
         Raises:
             StoreError: the database stayed away.
@@ -101,15 +101,15 @@ def patiently(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> T:
-    """Call again, ever more slowly, while the database is away.
+    """Call, and call again at growing intervals while the database is away.
 
     Args:
-        call: may be repeated.
-        place: the database, as messages call it.
-        between: done before each new try.
-        wait_seconds: how long it may be away.
-        clock: gives seconds.
-        sleep: takes seconds.
+        call: a repeatable call.
+        place: name of the database in messages.
+        between: called before each new try.
+        wait_seconds: longest time that it may be away.
+        clock: function that gives seconds.
+        sleep: function that waits some seconds.
 
     Raises:
         StoreError: it stayed away, or its tables are gone.
@@ -141,7 +141,7 @@ def patiently(
 
 
 class Patient:
-    """An object whose methods may each be repeated, such as Optuna's storage, so that each waits for the database."""
+    """Wraps an object with repeatable methods, such as Optuna's storage, so that each call waits for the database."""
 
     def __init__(self, target: Any, database: Database) -> None:
         self._target = target
@@ -159,7 +159,7 @@ class Patient:
 
 
 def why_away(error: BaseException) -> str | None:
-    """One line if this says that the database is away for a while; None: it is there, and something else is wrong."""
+    """Return one line if this error means that the database is away for a while; None: something else is wrong."""
     cause = _cause(error)
     if isinstance(cause, exc.TimeoutError | exc.PendingRollbackError):  # no free connection; one that was just cut
         return one_line(cause)
@@ -174,7 +174,7 @@ def why_away(error: BaseException) -> str | None:
 
 
 def one_line(error: BaseException) -> str:
-    """What the database said, without statements and links."""
+    """Return the database's message without statements and links."""
     return failures.one_line(_cause(error) or error)
 
 

@@ -1,8 +1,8 @@
-"""Propose conditions by an adaptive sampler, each of them new to the search.
+"""Propose new conditions by an adaptive sampler.
 
-A proposal that is there already becomes the repeat of the trial that has it: it is not trained, and the sampler is told
-what that trial was told, as soon as it is known. Then the sampler is asked again, with the seed of the next trial.
-After some repeats in a row a new condition is drawn at random. Apart from the queue, which knows no sampler.
+A proposed condition that a trial already has becomes a repeat of that trial. It is not trained; the sampler gets the
+result of the first trial as soon as it is known. Then the sampler is asked again, with the seed of the next trial.
+After some repeats in a row a new condition is drawn at random.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ MOST_REPEATS = 5  # proposals in a row that repeat a condition, until one is dra
 
 
 class Proposer:
-    """One search's adaptive sampler; one object a thread."""
+    """Proposes conditions by one search's adaptive sampler. Each thread has its own object."""
 
     def __init__(
         self,
@@ -55,11 +55,11 @@ class Proposer:
         self._asker: Asker | None = None  # made when a trial is asked: what is known is set before
 
     def forget_known(self) -> None:
-        """Read what is known from earlier searches anew at the next proposal."""
+        """Read the trials of earlier searches again at the next proposal."""
         self._asker = None
 
     def propose(self, worker_id: str, seconds: float, n_trials: int, names: Names) -> Lease | None:
-        """A new trial with a new condition; None: there are `n_trials`, repeats not counted, or none was found now."""
+        """Return a new trial with a new condition; None if there are `n_trials` without repeats, or none was found."""
         for n_repeats in range(MOST_REPEATS + 1):
             lease = self._ticket(worker_id, seconds, n_trials, names)
             if lease is None:
@@ -69,9 +69,9 @@ class Proposer:
         return None
 
     def complete(self, lease: Lease) -> bool:
-        """See that a claimed trial has its whole condition; False: it is lost, or repeats another and is let go.
+        """Complete the condition of a claimed trial. False: the trial is lost, or repeats another and is released.
 
-        Its first holder may have died while it was asked.
+        Its first holder may have died while the sampler was asked.
         """
         names = {name for name in self._space.domains if self._space.is_active(name, lease.condition)}
         is_whole = names <= set(lease.condition) and ASKED not in lease.attributes

@@ -1,6 +1,6 @@
-"""Which trials stop early: how each of Optuna's pruners is made from its options.
+"""Make Optuna's pruners from their options.
 
-The options, their defaults and bounds stand in `rothamsted.catalog`, for the sweep file.
+The options of a sweep file, their defaults and bounds are in `rothamsted.catalog`.
 """
 
 from __future__ import annotations
@@ -17,44 +17,44 @@ from rothamsted.rows import epochs_in
 
 
 def median(**options: Any) -> BasePruner:
-    """Worse than the median of the finished trials at this step. Golovin et al. (2017), KDD."""
+    """Stop trials that are worse than the median of the finished trials at this step. Golovin et al. (2017), KDD."""
     return optuna.pruners.MedianPruner(**_against_others(options))
 
 
 def percentile_of_others(*, percentile: float, **options: Any) -> BasePruner:
-    """The same, with a percentile instead of the median."""
+    """Stop trials that are worse than a percentile of the finished trials at this step."""
     return optuna.pruners.PercentilePruner(percentile, **_against_others(options))
 
 
 def asha(**options: Any) -> BasePruner:
-    """Asynchronous successive halving. Li et al. (2020), arXiv:1810.05934."""
+    """Stop trials by asynchronous successive halving. Li et al. (2020), arXiv:1810.05934."""
     return optuna.pruners.SuccessiveHalvingPruner(**options)
 
 
 def hyperband(**options: Any) -> BasePruner:
-    """Brackets of successive halving. Li et al. (2018), JMLR 18(185)."""
+    """Stop trials by brackets of successive halving. Li et al. (2018), JMLR 18(185)."""
     return optuna.pruners.HyperbandPruner(**options)
 
 
 def threshold(*, warmup_steps: int, **options: Any) -> BasePruner:
-    """Outside fixed bounds."""
+    """Stop trials with a value outside fixed bounds."""
     return optuna.pruners.ThresholdPruner(n_warmup_steps=warmup_steps, **options)
 
 
 def patient(*, wrapped: Mapping[str, Any] | None, **options: Any) -> BasePruner:
-    """No improvement for so many steps; then the wrapped pruner decides, if there is one."""
+    """Stop trials without improvement for some steps, if the wrapped pruner (if any) agrees."""
     return optuna.pruners.PatientPruner(None if wrapped is None else make_pruner(wrapped), **options)
 
 
 def wilcoxon(*, startup_steps: int, **options: Any) -> BasePruner:
-    """Worse than the best trial by the signed-rank test over replicates. Wilcoxon (1945), Biometrics 1(6)."""
+    """Stop trials worse than the best by the signed-rank test over replicates. Wilcoxon (1945), Biometrics 1(6)."""
     return optuna.pruners.WilcoxonPruner(n_startup_steps=startup_steps, **options)
 
 
 def make_pruner(pruner: Mapping[str, Any]) -> BasePruner:
-    """Optuna's pruner from `name` and options as a sweep file gives them; what is left out has its default.
+    """Make Optuna's pruner from `name` and options as a sweep file gives them. Missing options have their defaults.
 
-    Of one that counts epochs ("3 epochs") the steps that it is told of are epochs.
+    If its options are in epochs ("3 epochs"), its steps must be epochs too.
     """
     given = {key: _count(value) for key, value in pruner.items() if key != "name"}
     defaults = {key: option.default for key, option in PRUNERS[pruner["name"]].options.items()}

@@ -1,4 +1,4 @@
-"""The queue of a sweep's trials: enqueue conditions, claim them, read what became of them."""
+"""Queue the trials of a sweep: enqueue conditions, claim them, read their results."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ FIRST = "rothamsted:first"  # Optuna, of the sweep: the conditions that were enq
 
 
 class Queue:
-    """The trials of one sweep. Safe for many workers on many machines; one object a thread."""
+    """Holds the trials of one sweep, for many workers on many machines. Each thread has its own object."""
 
     def __init__(
         self,
@@ -89,7 +89,7 @@ class Queue:
         return default if found is None else found
 
     def describe(self, *, metric: str | Sequence[str], note: str) -> None:
-        """What optuna-dashboard shows of the sweep: its objectives' names on the axes, and its note."""
+        """Set what optuna-dashboard shows of the sweep: its objectives' names on the axes, and its note."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             self._study.set_metric_names([metric] if isinstance(metric, str) else list(metric))
@@ -102,10 +102,10 @@ class Queue:
         on_trials: Mapping[int, Mapping[str, Any]],
         on_study: Mapping[str, str],
     ) -> None:
-        """What optuna-dashboard shows of an analysis, all at once.
+        """Set what optuna-dashboard shows of an analysis, in one transaction.
 
         Args:
-            plots: Name -> plotly's JSON; one that is there is replaced.
+            plots: Name -> plotly's JSON; an existing plot is replaced.
             on_trials: Number of a trial -> user attributes.
             on_study: User attributes of the study.
         """
@@ -120,10 +120,10 @@ class Queue:
         self._database.run(write)
 
     def enqueue(self, n_trials: int, first: Sequence[Mapping[str, Any]] = ()) -> int:
-        """Enqueue conditions up to `n_trials` in all; returns how many are new.
+        """Enqueue conditions up to `n_trials` in all, and return how many are new.
 
-        Those of `first` are trials 0, 1, ...; the design's follow, each condition once. An adaptive sampler's own
-        follow when workers ask. Calling again adds only what is missing, after the same `first`.
+        Those of `first` are trials 0, 1, .... The design's conditions follow, each once. An adaptive sampler adds its
+        own when workers ask. A second call with the same `first` adds only what is missing.
         """
         return self._database.run(lambda tx: self.enqueue_in(tx, n_trials, first))
 
@@ -142,10 +142,10 @@ class Queue:
         return len(new)
 
     def set_known(self, known: Sequence[Known]) -> int:
-        """Give the adaptive sampler trials of earlier searches to learn from; returns how many it took.
+        """Give the adaptive sampler trials of earlier searches to learn from, and return how many it took.
 
-        It takes those inside the space. They are no trials of this search, and are the same for every worker
-        that opens its queue afterwards.
+        It takes those inside the space. They are not trials of this search. Every worker that opens the queue later
+        gets the same ones.
         """
         kept = to_keep(known, self._space, self._sampler, len(self._study.directions))
         self.set_attribute(KNOWN, kept)
@@ -168,7 +168,7 @@ class Queue:
         )
 
     def add(self, conditions: Sequence[Mapping[str, Any]], attributes: Sequence[Mapping[str, Any]]) -> None:
-        """Enqueue these very conditions, each with user attributes, after those that are there."""
+        """Enqueue exactly these conditions, each with user attributes, after the existing ones."""
         self._database.run(lambda tx: self.add_in(tx, conditions, attributes))
 
     def add_in(
@@ -188,16 +188,16 @@ class Queue:
         lease_seconds: float = 60.0,
         names: Names = no_names,
     ) -> list[Lease]:
-        """Claim up to `limit` trials; an empty list means that nothing is left to claim now.
+        """Claim up to `limit` trials. An empty list means that there is nothing to claim now.
 
-        First those whose holder is gone, then waiting ones, then, for an adaptive sampler, a new one while
-        fewer than `n_trials` exist, repeats not counted.
+        First come trials with a lost holder, then waiting ones. Then an adaptive sampler makes a new one, if fewer than
+        `n_trials` exist without repeats.
 
         Args:
-            worker_id: who claims.
-            n_trials: so many an adaptive sampler may reach.
-            limit: most trials.
-            lease_seconds: from each renewal until another worker may take over.
+            worker_id: id of the claiming worker.
+            n_trials: greatest number of trials of an adaptive sampler.
+            limit: most trials to claim.
+            lease_seconds: time from a renewal until another worker may take over.
             names: gives the ids of the runs that will be made for a claim; written with it.
         """
         how = (worker_id, lease_seconds)
@@ -218,19 +218,19 @@ class Queue:
         return claimed
 
     def should_prune(self, lease: Lease, step: int, values: Mapping[int, float]) -> bool:
-        """Whether the pruner would stop this trial, whose values up to `step` these are; False without a pruner.
+        """Return whether the pruner would stop this trial with these values up to `step`; False without a pruner.
 
         Raises:
-            LostError: the trial is not ours any more; what the pruner remembers of it was not written.
+            LostError: another worker has the trial; the pruner's state was not written.
         """
         return self._pruning is not None and self._pruning.should_prune(lease, step, values)
 
     # ---- readers ----
 
     def trials(self, keys: Collection[str]) -> list[ToldTrial]:
-        """Every trial in order, with its condition and these of its user attributes, in two queries.
+        """Return every trial in order, with its condition and these user attributes, in two queries.
 
-        Those that repeat another are left out.
+        Repeats are left out.
         """
         return self._database.read(lambda connection: read_trials(connection, self.study_id, self._space, keys))
 

@@ -1,4 +1,4 @@
-"""Renew all that one worker holds, in one thread and one statement, for as long as it works."""
+"""Renew all leases of one worker, in one thread and one statement, while it works."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _log = logging.getLogger(__name__)
 
 @final
 class Renewer:
-    """The one thread of a worker that renews what it holds; a context manager."""
+    """Renews the leases of a worker in one thread; a context manager."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds

@@ -1,8 +1,8 @@
-"""Which condition comes next: Optuna's samplers, and how a row of the catalog becomes a sampler.
+"""Make samplers from rows of the catalog: designs, and Optuna's adaptive samplers.
 
-Two kinds. A *design* does not look at results. An *adaptive* sampler is Optuna's own, made anew for each trial
-from (seed, trial number): what it must remember it keeps in the storage, so that any worker may ask next.
-The rows, with what each sampler can do, stand in `rothamsted.catalog`.
+A *design* does not look at results. An *adaptive* sampler is Optuna's own, made anew for each trial from (seed, trial
+number). It keeps its state in the storage, so that any worker may ask next. The rows, with what each sampler can do,
+are in `rothamsted.catalog`.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from rothamsted.search import designs
 
 @dataclass(frozen=True, kw_only=True)
 class SearchSampler:
-    """A sampler, ready to use: exactly one of `conditions` and `adaptive` is given.
+    """Holds a sampler: either `conditions` or `adaptive` is given.
 
     Attributes:
         conditions: a design.
         adaptive: Optuna's sampler for one trial, from a seed and the complete trials known from earlier searches.
-        known_attributes: system attributes under which the sampler looks at what is known.
+        known_attributes: system attributes from which the sampler reads known trials.
         min_known: fewest known trials that it can start from.
     """
 
@@ -39,17 +39,17 @@ class SearchSampler:
 
 
 def tpe(seed: int, known: Sequence[FrozenTrial]) -> BaseSampler:
-    """Tree-structured Parzen estimator, Optuna's defaults. Watanabe (2023), arXiv:2304.11127."""
+    """Make the tree-structured Parzen estimator with Optuna's defaults. Watanabe (2023), arXiv:2304.11127."""
     return optuna.samplers.TPESampler(seed=seed)
 
 
 def gp(seed: int, known: Sequence[FrozenTrial]) -> BaseSampler:
-    """Gaussian process with log expected improvement. Ament et al. (2023), arXiv:2310.20708."""
+    """Make a Gaussian process sampler with log expected improvement. Ament et al. (2023), arXiv:2310.20708."""
     return optuna.samplers.GPSampler(seed=seed, warn_independent_sampling=False)
 
 
 def cmaes(seed: int, known: Sequence[FrozenTrial]) -> BaseSampler:
-    """CMA-ES; what is known makes its first mean and covariance. Nomura et al. (2021), arXiv:2012.06932."""
+    """Make CMA-ES; known trials give its first mean and covariance. Nomura et al. (2021), arXiv:2012.06932."""
     complete = [trial for trial in known if trial.state == TrialState.COMPLETE]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # of source_trials
@@ -59,12 +59,12 @@ def cmaes(seed: int, known: Sequence[FrozenTrial]) -> BaseSampler:
 
 
 def nsgaii(seed: int, known: Sequence[FrozenTrial]) -> BaseSampler:
-    """Elitist genetic algorithm. Deb et al. (2002), IEEE Trans. Evol. Comput. 6(2)."""
+    """Make the elitist genetic algorithm NSGA-II. Deb et al. (2002), IEEE Trans. Evol. Comput. 6(2)."""
     return optuna.samplers.NSGAIISampler(seed=seed)
 
 
 def nsgaiii(seed: int, known: Sequence[FrozenTrial]) -> BaseSampler:
-    """The same with reference points, for many objectives. Deb & Jain (2014), IEEE Trans. Evol. Comput. 18(4)."""
+    """Make NSGA-III: reference points, for many objectives. Deb & Jain (2014), IEEE Trans. Evol. Comput. 18(4)."""
     return optuna.samplers.NSGAIIISampler(seed=seed)
 
 
@@ -81,5 +81,5 @@ def sampler_named(name: str) -> SearchSampler:
 
 
 def seed_of_trial(seed: int, number: int) -> int:
-    """A 32-bit seed for one trial's proposal: independent streams of one sampler seed."""
+    """Return a 32-bit seed for one trial's proposal; trials have independent streams of one sampler seed."""
     return int(np.random.SeedSequence([seed, number]).generate_state(1)[0])

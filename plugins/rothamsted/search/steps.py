@@ -29,15 +29,15 @@ def take_step(
     """Write a step into the search, under the lease of the sweep.
 
     Args:
-        lease: of the sweep.
-        queue: of the search.
-        ask: how many trials the search shall have.
-        first: the conditions named by hand, which come first.
-        extend: number of an ended trial -> attributes to set; it is put back to waiting.
+        lease: lease of the sweep.
+        queue: queue of the search.
+        ask: number of trials that the search will have.
+        first: conditions named by hand, which come first.
+        extend: number of an ended trial -> attributes to set; the trial is put back to waiting.
         note: attributes to set on the search.
-        confirm_queue: of the confirmation.
-        conditions: to be added to it.
-        attributes: of each of them.
+        confirm_queue: queue of the confirmation.
+        conditions: conditions to add to it.
+        attributes: attributes of each of them.
 
     Raises:
         SweepLeaseLostError: another process decides; nothing was written.

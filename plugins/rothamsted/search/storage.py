@@ -1,4 +1,4 @@
-"""Open Optuna's storage: checked before anything is made, in one line a mistake."""
+"""Open Optuna's storage. It is checked before anything is made; each mistake is one line."""
 
 from __future__ import annotations
 
@@ -33,18 +33,19 @@ optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 @dataclass(frozen=True, kw_only=True)
 class SearchRecord:
-    """What the storage knows of a sweep that was started before."""
+    """Holds what the storage has of a sweep that was started before."""
 
     spec: Mapping[str, Any]  # the resolved sweep file
     attributes: Mapping[str, Any]  # all study attributes of the engine
 
 
 def check_storage(url: str) -> None:
-    """Raise StoreError in one line if the storage cannot be used. Makes nothing.
+    """Raise StoreError in one line if the storage cannot be used. Nothing is made.
 
     Raises:
-        StoreError: bad URL, another database than SQLite and PostgreSQL, missing driver, folder missing or read-only,
-            file no database, server silent, tables of another version than those that are written here.
+        StoreError: the URL is wrong, the database is neither SQLite nor PostgreSQL, the driver is missing, the folder
+            is missing or read-only, the file is not a database, the server does not answer, or the tables have another
+            version.
     """
     parsed = parsed_url(url)
     if is_sqlite_url(parsed):
@@ -71,10 +72,10 @@ def check_storage(url: str) -> None:
 
 
 def find_search(url: str, name: str) -> SearchRecord | None:
-    """The sweep of this name in the storage, or None; a storage that does not exist yet is not made.
+    """Return the sweep of this name in the storage, or None. A storage that does not exist is not made.
 
-    An Optuna study that is empty, without trial or attribute, is nobody's: a process that died while it started the
-    sweep left it behind, or somebody made it for the sweep to fill.
+    An Optuna study without trials and attributes does not count as a sweep: a process that died while it started the
+    sweep left it behind, or it was made for the sweep to fill.
 
     Raises:
         StoreError: tables of another version, a study that is not a sweep's, or a storage that cannot be read.
@@ -91,12 +92,12 @@ def find_search(url: str, name: str) -> SearchRecord | None:
 
 
 def in_storage(url: str, transaction: Callable[[sa.Connection], T], *, empty: T, writes: bool = False) -> T:
-    """What a transaction gives, run on a storage whose tables are checked; `empty` where there is no storage yet.
+    """Run a transaction on a storage with checked tables, and return its result; `empty` if there is no storage yet.
 
     Args:
-        url: the storage.
-        transaction: queries; with `writes`, changes that are committed at once or not at all.
-        empty: of a storage without tables, or that does not exist: it is not made.
+        url: URL of the storage.
+        transaction: queries; with `writes` also changes, which are committed together or not at all.
+        empty: result for a storage that does not exist or has no tables; it is not made.
         writes: whether it changes rows.
 
     Raises:
@@ -125,16 +126,15 @@ def in_storage(url: str, transaction: Callable[[sa.Connection], T], *, empty: T,
 def create_study(
     url: str, name: str, directions: Sequence[Direction], *, attributes: Mapping[str, Any] | None = None
 ) -> None:
-    """Make what is missing of a sweep's tables, study and study attributes, all at once or not at all.
+    """Make a sweep's tables, study and study attributes if they are missing: all together, or nothing.
 
-    May be called by several processes at the same time and again at any time: what is there already is left alone,
-    the attributes too.
+    Several processes may call it at the same time, and again at any time: existing rows stay, attributes too.
 
     Args:
-        url: the storage.
-        name: of the search.
-        directions: one an objective.
-        attributes: of the study, JSON values.
+        url: URL of the storage.
+        name: name of the search.
+        directions: one for each objective.
+        attributes: attributes of the study, JSON values.
 
     Raises:
         StoreError: a study of this name has other directions, or the database stays away.
@@ -167,16 +167,16 @@ def open_queue(
     pruner: Mapping[str, Any] | None = None,
     create: bool = False,
 ) -> Queue:
-    """The queue of a sweep's trials; with `create`, tables and study are made where they are missing.
+    """Open the queue of a sweep's trials. With `create`, missing tables and study are made.
 
     Args:
-        url: the storage.
-        name: of the search.
+        url: URL of the storage.
+        name: name of the search.
         space: its search space.
         sampler: a name of `rothamsted.catalog.SAMPLERS`.
-        seed: of the sampler.
-        direction: of the one objective; `directions` of several.
-        directions: one an objective.
+        seed: seed of the sampler.
+        direction: direction of one objective; for several give `directions`.
+        directions: one for each objective.
         pruner: name and options, as in a sweep file; for one objective only.
         create: whether to make what is missing.
     """
@@ -195,7 +195,7 @@ def open_queue(
 
 
 def load_study(url: str, name: str) -> OptunaStudy:
-    """Optuna's own study of a sweep, for what only Optuna answers; nothing here keeps a claim or a lease.
+    """Load Optuna's own study of a sweep. It has no claim and no lease.
 
     Raises:
         StoreError: the storage cannot be used, or has no sweep of this name.

@@ -1,4 +1,4 @@
-"""The address of a search: a file of SQLite's or a server of PostgreSQL's, checked in one line a mistake."""
+"""Check the address of a search: an SQLite file or a PostgreSQL server. Each mistake is one line."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from rothamsted.tracking.sql.connections import postgres_arguments
 
 
 def parsed_url(url: str) -> sa.engine.URL:
-    """The parts of a storage's address.
+    """Return the parts of a storage's address.
 
     Raises:
-        StoreError: it is none, is of another database, or names no file.
+        StoreError: it is not an address, is of another database, or names no file.
     """
     check_driver(url)
     try:
@@ -34,12 +34,12 @@ def parsed_url(url: str) -> sa.engine.URL:
 
 
 def engine_of(parsed: sa.engine.URL) -> sa.Engine:
-    """SQLAlchemy's engine for a storage; whoever asks for it disposes of it."""
+    """Return SQLAlchemy's engine for a storage. The caller disposes of it."""
     return sa.create_engine(parsed, **engine_arguments(parsed))
 
 
 def engine_arguments(parsed: sa.engine.URL) -> dict[str, Any]:
-    """What any engine for a storage is made with."""
+    """Return the arguments of every engine for a storage."""
     if is_sqlite_url(parsed):
         return {"connect_args": {"timeout": 60}}  # seconds to wait for another writer
     return postgres_arguments(parsed)

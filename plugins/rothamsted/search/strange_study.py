@@ -1,6 +1,6 @@
-"""Read a study of Optuna that no sweep of ours made: its space, its directions, the best that it found.
+"""Read an Optuna study that no sweep of ours made: its space, its directions, its best conditions.
 
-Apart from the queue, which knows its space from a sweep file: here the trials say it.
+The space is read from the trials.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ N_BEST = 3  # conditions that are worth trying first
 
 @dataclass(frozen=True, kw_only=True)
 class StrangeStudy:
-    """What a study of Optuna says of itself.
+    """Describes an Optuna study.
 
     Attributes:
         name: of the study.
-        directions: one an objective.
-        metrics: names of the objectives; empty where the study has none.
+        directions: one for each objective.
+        metrics: names of the objectives; empty if the study has none.
         space: parameter -> domain, in the order in which they were suggested.
         changed: parameters that were suggested with several domains; the last one is in `space`.
         sometimes: parameters that finished trials lack.
-        best: the best conditions, best first; with several objectives some that no other beats in all.
-        n_complete: trials with a value.
+        best: the best conditions, best first; with several objectives some of the Pareto set.
+        n_complete: number of trials with a value.
     """
 
     name: str
@@ -52,11 +52,11 @@ def read_strange_study(url: str, name: str | None) -> StrangeStudy:
     """Read a study from its storage; nothing is written.
 
     Args:
-        url: of the storage: `sqlite:///old.db`.
-        name: of the study; None: the only one.
+        url: URL of the storage: `sqlite:///old.db`.
+        name: name of the study; None: the only one.
 
     Raises:
-        StoreError: no such storage or study, several where none is named, or no finished trial.
+        StoreError: there is no such storage or study, there are several and none is named, or no trial is finished.
     """
     check_storage(url)
     if not in_storage(url, lambda connection: True, empty=False):

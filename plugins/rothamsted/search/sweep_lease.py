@@ -1,4 +1,4 @@
-"""Who decides for a sweep: one process holds its lease and adds work; all others only claim, train and tell.
+"""Hold the lease of a sweep: one process decides and adds work; all others only claim, train and write results.
 
 The lease is an attribute of the sweep's Optuna study. Each change is one transaction that begins with a write.
 """
@@ -22,18 +22,18 @@ How = Literal["deciding", "left", "over"]
 
 
 class SweepLeaseLostError(Exception):
-    """Another process decides for this sweep now: nothing was written."""
+    """Says that another process decides for this sweep now. Nothing was written."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Deciding:
-    """Who holds, or held last, the lease of a sweep.
+    """Says who holds, or held last, the lease of a sweep.
 
     Attributes:
         holder: the worker id of that process.
         token: number of this taking of the lease, rising.
         is_living: the lease has not run out by the database's clock.
-        how: it decides; or it left the sweep unfinished; or the sweep is over.
+        how: whether it decides, left the sweep unfinished, or the sweep is over.
     """
 
     holder: str
@@ -43,7 +43,7 @@ class Deciding:
 
 
 class SweepLease:
-    """The lease of one sweep, as one process sees it; one object a thread."""
+    """Holds the lease of one sweep for one process. Each thread has its own object."""
 
     def __init__(self, database: Database, study_id: int, holder: str) -> None:
         self._database = database
@@ -52,11 +52,11 @@ class SweepLease:
         self.token = 0  # 0: not held
 
     def take(self, seconds: float, *, is_dead: Callable[[str], bool] = lambda holder: False) -> bool:
-        """Take the lease for so many seconds; False: another living process has it.
+        """Take the lease. False: another living process has it.
 
         Args:
             seconds: until it runs out, unless it is renewed.
-            is_dead: whether a holder is known to have ended, so that nobody waits for its lease.
+            is_dead: function that says whether a holder is known to have ended; its lease is then taken at once.
         """
 
         def take(tx: sa.Connection) -> int:
@@ -74,7 +74,7 @@ class SweepLease:
         return self.token > 0
 
     def renew(self, seconds: float) -> bool:
-        """Hold it for so many more seconds; False: it was lost."""
+        """Hold the lease for `seconds` from now. False: it was lost."""
         try:
             self.decide(lambda tx: self._set(tx, self.token, database_now(tx) + seconds, "deciding"))
         except SweepLeaseLostError:
@@ -82,17 +82,17 @@ class SweepLease:
         return True
 
     def leave(self, how: How) -> None:
-        """Give the lease back, and say whether the sweep is over; nothing happens where it is not held."""
+        """Give the lease back, and record whether the sweep is over. Nothing happens if it is not held."""
         if self.token:
             with suppress(SweepLeaseLostError):
                 self.decide(lambda tx: self._set(tx, self.token, 0.0, how))
             self.token = 0
 
     def decide(self, write: Callable[[sa.Connection], T]) -> T:
-        """Run a transaction of the search, in which nobody else decides; returns what `write` returned.
+        """Run a transaction of the search under the lease, and return the result of `write`.
 
         Raises:
-            SweepLeaseLostError: the lease is another process's; nothing was written.
+            SweepLeaseLostError: another process has the lease; nothing was written.
         """
 
         def decide(tx: sa.Connection) -> T:

@@ -1,7 +1,4 @@
-"""The values that the queue takes and gives: what a trial is told, what is known beforehand, how many there are.
-
-Apart from the queue, so that whoever makes them needs no database.
-"""
+"""Define the values of the queue: results of trials, known trials, counts."""
 
 from __future__ import annotations
 
@@ -15,14 +12,13 @@ State = Literal["complete", "failed", "pruned"]
 
 @dataclass(frozen=True, kw_only=True)
 class Told:
-    """The result of a trial, as it is written to Optuna.
+    """Holds the result of a trial, as it is written to Optuna.
 
     Attributes:
-        value: of a search with one objective; None: no replicate has a score.
-        values: one number an objective; follows from `value` where that is given.
-        state: follows from the values where it is not given. A pruned trial has none of its own: its last
-            report stands for it, as Optuna has it.
-        constraints: at most 0 where satisfied; infinite where one is violated without a number.
+        value: the value, if there is one objective; None: no replicate has a score.
+        values: one for each objective; made from `value` if that is given.
+        state: by default it follows from the values. A pruned trial has no values: Optuna takes its last report.
+        constraints: at most 0 if satisfied; infinite if violated without a number.
         attributes: user attributes.
         note: markdown, shown by optuna-dashboard.
     """
@@ -52,13 +48,13 @@ class Told:
 
 @dataclass(frozen=True, kw_only=True)
 class Known:
-    """A trial of an earlier search, for the sampler of this one to learn from.
+    """Holds a trial of an earlier search, from which the sampler of this search learns.
 
     Attributes:
-        condition: with every parameter that is active in the present space, and no other.
-        values: one number an objective; none for a pruned trial.
-        constraints: as many as the trials of this search are told.
-        state: a failed trial teaches nothing.
+        condition: values of exactly the parameters that are active in the present space.
+        values: one for each objective; none for a pruned trial.
+        constraints: as many as the trials of this search have.
+        state: state of the trial; a failed one is not used.
     """
 
     condition: Mapping[str, Any]
@@ -69,7 +65,7 @@ class Known:
 
 @dataclass(frozen=True, kw_only=True)
 class Counts:
-    """Trials of a sweep by state: one a condition. Those that repeat another are in `repeats` alone."""
+    """Counts the trials of a sweep by state, one for each condition. Repeats are counted in `repeats` only."""
 
     waiting: int = 0
     running: int = 0
@@ -80,10 +76,10 @@ class Counts:
 
     @property
     def total(self) -> int:
-        """All trials created so far, repeats left out."""
+        """Return the number of trials created so far, without repeats."""
         return self.waiting + self.running + self.finished
 
     @property
     def finished(self) -> int:
-        """Trials that will not change any more."""
+        """Return the number of trials that will not change any more."""
         return self.complete + self.failed + self.pruned

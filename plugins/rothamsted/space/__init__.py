@@ -1,7 +1,6 @@
-"""Search spaces: domains, their joint space, and the notations in which they are written.
+"""Define search spaces: domains, their joint space, and the notations in which they are written.
 
-It imports neither Optuna nor MLflow: what a condition is does not depend on who proposes it.
-Hydra's notation is in `rothamsted.space.hydra`, imported where it is asked for: its parser takes 0.1 s.
+Hydra's notation is in `rothamsted.space.hydra`, which is imported only when needed: its parser takes 0.1 s.
 """
 
 from rothamsted.space.domains import Choice, Domain, DomainError, Range

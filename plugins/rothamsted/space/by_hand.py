@@ -1,7 +1,4 @@
-"""Conditions that a person names beside a grid: which of them lie on it, and how many there are in all.
-
-Only a plan and a queue ask.
-"""
+"""Count the conditions of a grid and of conditions named by hand together, each once."""
 
 from __future__ import annotations
 
@@ -17,5 +14,5 @@ def is_on_grid(space: Space, condition: Mapping[str, Any]) -> bool:
 
 
 def size_of_union(space: Space, first: Sequence[Mapping[str, Any]]) -> int:
-    """How many conditions the grid and the conditions named by hand make together, each counted once."""
+    """Return how many conditions the grid and the conditions named by hand have together, each counted once."""
     return space.size_of_grid() + sum(not is_on_grid(space, condition) for condition in first)

@@ -1,7 +1,4 @@
-"""Which parameter depends on which: order and ancestors.
-
-This is a walk over names and needs no domain.
-"""
+"""Order parameters by their dependencies, and find the ancestors of each."""
 
 from __future__ import annotations
 
@@ -10,13 +7,13 @@ from graphlib import CycleError, TopologicalSorter
 
 
 def topological_order(parents: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
-    """The names with every parent before its children, and otherwise in the order given.
+    """Return the names with every parent before its children, and otherwise in the order given.
 
     Args:
-        parents: for each name, the names that must come before it; unknown ones are passed over.
+        parents: for each name, the names that must come before it; unknown ones are ignored.
 
     Raises:
-        ValueError: with the circle of names, first name again at its end.
+        ValueError: there is a circle; the message has its names, with the first again at the end.
     """
     known = {name: [parent for parent in above if parent in parents] for name, above in parents.items()}
     try:

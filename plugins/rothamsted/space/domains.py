@@ -1,7 +1,6 @@
-"""The two kinds of domain a parameter can have: a range and a choice. A single value is a choice of one.
+"""Define the two kinds of domain: a range and a choice. A single value is a choice of one.
 
-Apart from `space`, which joins domains into one search space: a domain knows its own values and nothing
-of the others. Every rule about one domain is checked here, at construction, whoever constructs it.
+A domain checks all rules about itself when it is made. `space` joins domains into one search space.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ MAX_EXACT = 2**53  # of whole numbers in a range: beyond it floats leave some ou
 
 
 class DomainError(SpecError):
-    """A domain that does not hold together.
+    """Says that a domain is wrong.
 
     Attributes:
         part: the key of the domain at fault ("low", "step"), or "" for the domain as a whole.
@@ -49,10 +48,10 @@ class DomainError(SpecError):
 
 @dataclass(frozen=True, kw_only=True)
 class Range:
-    """All numbers from low to high, both included.
+    """Holds all numbers from low to high, both included.
 
-    `points` says how a grid cuts the range, and no other sampler looks at it. `step` makes the range
-    discrete for every sampler: low, low + step, … up to high.
+    `points` is the number of values that a grid takes; other samplers ignore it. `step` makes the range discrete for
+    every sampler: low, low + step, … up to high.
     """
 
     low: float
@@ -136,10 +135,10 @@ class Range:
         return min(on_step(self.low, step, index), self.high)
 
     def grid_points(self) -> tuple[Any, ...]:
-        """The values at which a grid cuts this range, ascending, each once.
+        """Return the values that a grid takes of this range, ascending, each once.
 
-        Evenly spaced (in the logarithm where log), the ends exact; whole numbers are rounded, so that
-        there may be fewer than `points`.
+        They are evenly spaced (in the logarithm if `log`), and the ends are exact. Whole numbers are rounded, so there
+        may be fewer than `points`.
         """
         if self.step is not None:
             return tuple(self._step_value(index) for index in range(self._n_steps()))
@@ -148,7 +147,7 @@ class Range:
         return self._cut
 
     def n_grid_points(self) -> int:
-        """How many values `grid_points` gives."""
+        """Return how many values `grid_points` gives."""
         if self.step is not None:
             return self._n_steps()
         return self.points if self.points is not None and not self.is_integer else len(self.grid_points())
@@ -178,9 +177,9 @@ class Range:
         return (self.low, *(min(max(value, self.low), self.high) for value in inner[1:-1]), self.high)
 
     def at(self, unit: float) -> Any:
-        """The value at a fraction of the way from 0 to 1; uniform fractions give uniform values.
+        """Return the value at a fraction, 0 to 1, of the way; uniform fractions give uniform values.
 
-        Uniform in the logarithm where log. Each whole number and each step takes an equal share.
+        They are uniform in the logarithm if `log`. Each whole number and each step has an equal share.
         """
         if self.step is not None:
             return self._step_value(min(int(unit * self._n_steps()), self._n_steps() - 1))
@@ -194,17 +193,17 @@ class Range:
         return self.own(min(max(value, self.low), self.high))
 
     def own(self, value: Any) -> Any:
-        """The number of this range that a number stands for: rounding in the last digits is taken back.
+        """Return the number of this range that a number means: rounding in the last digits is undone.
 
-        A step, a point of the grid or an end where it is that near, else the number itself, as a float where the range
-        is not of whole numbers. What lies outside is given back as it is.
+        It is a step, a point of the grid or an end if that is near enough, else the number itself, as a float unless
+        the range is of whole numbers. A number outside the range is returned as it is.
         """
         if self.is_integer or not is_finite_number(value):
             return value
         return next((known for known, off in self._known_near(value) if abs(value - known) <= off), float(value) + 0.0)
 
     def around(self, value: float) -> tuple[float, float]:
-        """The numbers between which each is the same value of this range as this one, both included."""
+        """Return the least and the greatest number that mean the same value of this range."""
         if self.is_integer or not is_finite_number(value):
             return value, value
         near = ((known, off) for known, off in self._known_near(value) if abs(value - known) <= off)
@@ -252,7 +251,7 @@ class Range:
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """One of several values, in the order given."""
+    """Holds several values, in the order given."""
 
     values: tuple[Any, ...]
     when: When = field(default_factory=dict)
@@ -285,7 +284,7 @@ class Choice:
         return self.place(value) is not None
 
     def at(self, unit: float) -> Any:
-        """The value at a fraction of the way from 0 to 1; each value takes an equal share."""
+        """Return the value at a fraction, 0 to 1; each value has an equal share."""
         return self.values[min(int(unit * len(self.values)), len(self.values) - 1)]
 
     @cached_property
@@ -294,16 +293,16 @@ class Choice:
 
     @property
     def is_ambiguous(self) -> bool:
-        """Whether two of its values are one text: 1 and "1", [1] and "[1]"."""
+        """Return whether two of its values have the same text: 1 and "1", [1] and "[1]"."""
         return len({str(value) for value in self.values}) < len(self.values)
 
     def place(self, value: Any) -> int | None:
-        """At which place of the choice a value stands; None: it is not one of it."""
+        """Return the index of a value in the choice; None: it is not in it."""
         place = self._places.get(identity(value))
         return self._places.get(identity(among(self.values, value))) if place is None else place
 
     def own(self, value: Any) -> Any:
-        """The one of its values that a value stands for; the value itself where none is."""
+        """Return the value of the choice that equals a value; the value itself if none does."""
         place = self.place(value)
         return value if place is None else self.values[place]
 

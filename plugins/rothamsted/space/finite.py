@@ -1,4 +1,4 @@
-"""Spaces with an end: how many conditions they have, and one that has not been tried yet."""
+"""Count the conditions of finite spaces, and find one that has not been tried."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ MOST_DRAWS = 1000  # at random, before the conditions that are left are listed
 
 
 def n_conditions_of(space: Space) -> int | None:
-    """How many conditions a space has, whatever a grid makes of it; None: no end, or none that is reached."""
+    """Return how many conditions a space has, not only its grid; None: infinitely many, or too many to count."""
     sizes = {name: _n_values(domain) for name, domain in space.domains.items()}
     known = {name: size for name, size in sizes.items() if size is not None}
     return space.count(known, lambda name, value: True) if len(known) == len(sizes) else None
 
 
 def untried(space: Space, tried: Collection[Hashable], rng: np.random.Generator) -> Condition | None:
-    """A random condition whose `condition_key` is not in `tried`.
+    """Return a random condition with a `condition_key` that is not in `tried`.
 
-    None: a finite space is exhausted, or 1,000 draws of another one were all tried before.
+    None: a finite space is exhausted, or 1,000 draws of an infinite one were all tried before.
     """
     for _ in range(MOST_DRAWS):
         condition = space.sample(rng)

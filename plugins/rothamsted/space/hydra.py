@@ -1,7 +1,7 @@
-"""Hydra's grammar, as domains (`lr=tag(log,interval(1e-4,1e-1)) dropout=0.2,0.4`) and as values (`hidden=[256,128]`).
+"""Read Hydra's grammar: domains (`lr=tag(log,interval(1e-4,1e-1)) dropout=0.2,0.4`) and values (`hidden=[256,128]`).
 
-It is another notation, read by Hydra's own parser; and that parser accepts
-things that are no search space (an interval from 5 to 1, a glob, a shuffle), so that all is checked here.
+Hydra's own parser reads it. That parser accepts things that are not a search space (an interval from 5 to 1, a glob, a
+shuffle), so everything is checked here.
 """
 
 from __future__ import annotations

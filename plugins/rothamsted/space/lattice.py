@@ -1,6 +1,6 @@
-"""Evenly spaced numbers as a person writes them: 0.3 is the third step of 0.1, and no 0.30000000000000004.
+"""Make evenly spaced numbers as a person writes them: the third step of 0.1 is 0.3, not 0.30000000000000004.
 
-They are counted in decimals, and rounded where a digit is far below the step.
+They are computed in decimals, and rounded if a digit is far below the step.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def between(low: float, high: float, n: int) -> list[float]:
 
 
 def point(low: float, high: float, n: int, index: int) -> float:
-    """The number at a place of `between`, without the others."""
+    """Return the number at one index of `between`, without the others."""
     if index in (0, n - 1):
         return high if index else low
     return _written(Decimal(repr(low)), _step(low, high, n), index)

@@ -1,8 +1,7 @@
-"""Domains as plain values, the way a sweep file writes them, and back.
+"""Convert domains to plain values, as a sweep file writes them, and back.
 
-Apart from `domains`, whose rules hold for any caller: here is only the notation. A list is a choice, a
-single value is a choice of one, a mapping with `low` and `high` is a range, one with `values` a choice
-that can carry a `when`.
+A list is a choice, and a single value a choice of one. A mapping with `low` and `high` is a range, one with `values` a
+choice that can have a `when`.
 """
 
 from __future__ import annotations
@@ -23,11 +22,11 @@ def domain_from_plain(raw: Any, *, is_integer: bool | None = None) -> Domain:
 
     Args:
         raw: a list, a mapping with `low` and `high` or with `values`, or a single value.
-        is_integer: whether the parameter takes whole numbers only; None where that is not known: then a
-            range is of whole numbers if its ends and its step are.
+        is_integer: whether the parameter takes only whole numbers. None: not known; a range is then of whole numbers if
+            its ends and its step are.
 
     Raises:
-        DomainError: with the part of the domain at fault.
+        DomainError: names the wrong part of the domain.
     """
     if isinstance(raw, Mapping):
         return _from_mapping(raw, is_integer)
@@ -35,7 +34,7 @@ def domain_from_plain(raw: Any, *, is_integer: bool | None = None) -> Domain:
 
 
 def domain_to_plain(domain: Domain) -> Any:
-    """One domain as a sweep file writes it: `domain_from_plain` gives it back."""
+    """Return one domain as a sweep file writes it; `domain_from_plain` reads it back."""
     when = {parent: list(allowed) for parent, allowed in domain.when.items()}
     if isinstance(domain, Choice):
         return {"values": list(domain.values), "when": when} if when else list(domain.values)

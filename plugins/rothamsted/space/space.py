@@ -1,7 +1,7 @@
-"""A search space: named domains, some of them active only under conditions on others.
+"""Define a search space: named domains, some active only with certain values of others.
 
-Apart from `domains`, which know one parameter each. Here lives what joins them: the order in which they
-must be decided, which are active, the grid, and the map from the unit cube to a condition.
+It has what joins domains: the order of decisions, which are active, the grid, and the map from the unit cube to a
+condition.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ _TOO_MANY = "its `when` can switch parameters on and off in too many ways; join 
 
 
 class SpaceError(SpecError):
-    """A search space, or a condition of it, that does not hold together.
+    """Says that a search space, or a condition of it, is wrong.
 
     Attributes:
-        key: where in the space: (parameter,) or (parameter, part of its domain, …).
+        key: place in the space: (parameter,) or (parameter, part of its domain, …).
         reason: the rule, the value and the way out.
     """
 
@@ -43,7 +43,7 @@ class SpaceError(SpecError):
 
 @dataclass(frozen=True)
 class Space:
-    """Named domains, in the order in which the sweep file gives them.
+    """Holds named domains, in the order of the sweep file.
 
     Attributes:
         domains: a domain for each parameter.
@@ -79,7 +79,7 @@ class Space:
         return self._order
 
     def is_active(self, name: str, condition: Mapping[str, Any]) -> bool:
-        """Whether a parameter takes part, given the parameters that its `when` names."""
+        """Return whether a parameter is used, given the parameters that its `when` names."""
         return all(self._holds(condition, name, parent) for parent in self.domains[name].when)
 
     def check(self, condition: Mapping[str, Any]) -> None:
@@ -100,7 +100,7 @@ class Space:
                 self._check_value(name, condition[name])
 
     def iterate_grid(self) -> Iterator[Condition]:
-        """The grid's conditions one after another, inactive parameters left out.
+        """Yield the grid's conditions, without inactive parameters.
 
         The first parameter varies slowest, but a parent always varies slower than what depends on it.
         """
@@ -116,7 +116,7 @@ class Space:
         return self.count(sizes, lambda name, value: self.domains[name].is_on_grid(value))
 
     def count(self, sizes: Mapping[str, int], is_there: Callable[[str, Any], bool]) -> int:
-        """The number of conditions where parameters have so many values, and some of those that a `when` names."""
+        """Return the number of conditions if parameters have these numbers of values."""
         try:
             return self._switches.count(sizes, is_there)
         except TooManyError:
@@ -126,8 +126,8 @@ class Space:
         """The condition at a point of the unit cube.
 
         Args:
-            unit: (parameter,) numbers in [0, 1], one a parameter in the order given. The coordinates of
-                inactive parameters are passed over, so that a sequence of points keeps its structure.
+            unit: (parameter,) numbers in [0, 1], one for each parameter in the order given. The coordinates of inactive
+                parameters are ignored, so that a sequence of points keeps its structure.
         """
         import numpy as np
 
@@ -143,17 +143,17 @@ class Space:
         return self._in_given_order(condition)
 
     def sample(self, rng: np.random.Generator) -> Condition:
-        """A random condition: uniform, log-uniform where log, each choice equally likely.
+        """Return a random condition: uniform, log-uniform if `log`, each choice equally likely.
 
-        It draws one number a parameter, active or not, so that equal generators stay in step.
+        It draws one number for each parameter, active or not, so that equal generators stay equal.
         """
         return self.from_unit(rng.random(len(self)))
 
     def probes(self) -> Iterator[tuple[str, Condition]]:
         """For each parameter, conditions that give it every choice or both ends: (parameter, condition).
 
-        They are what to try on a study before anything runs. The other parameters stand at their first
-        value. A parameter that the `given` ones switch off has no probe.
+        They are tried on a study before anything runs. The other parameters have their first value. A parameter that
+        the `given` ones switch off has no probe.
         """
         for name, domain in self.domains.items():
             forced = self._activating[name]

@@ -1,6 +1,6 @@
-"""What `when` makes of a space, counted by the values that switch something, never by all values of all parents.
+"""Count conditions of spaces with `when`, by the values that switch something, not by all values of all parents.
 
-Of a parent only the values matter that a `when` names; those that switch on the same parameters count as one.
+Only the values of a parent that a `when` names matter. Values that switch on the same parameters count as one.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ IsActive = Callable[[str, Mapping[str, Any]], bool]
 
 
 class TooManyError(ValueError):
-    """More ways to switch parameters on and off than are looked through."""
+    """Says that there are too many ways to switch parameters on and off."""
 
 
 @dataclass(kw_only=True)
 class Switches:
-    """Which values of parameters switch others on.
+    """Finds which values of parameters switch others on.
 
     Attributes:
         domains: of the space.
         order: of its parameters, parents first.
-        is_active: whether a parameter takes part, given the parameters that its `when` names.
-        n_asked: how often that was asked.
+        is_active: function that says whether a parameter is used, given the parameters that its `when` names.
+        n_asked: how often `is_active` was called.
     """
 
     domains: Mapping[str, Domain]
@@ -41,7 +41,7 @@ class Switches:
     n_asked: int = 0
 
     def activating(self, name: str) -> dict[str, Any] | None:
-        """Values of a parameter's ancestors under which it is active; None: there are none.
+        """Return values of a parameter's ancestors with which it is active; None: there are none.
 
         Raises:
             TooManyError: too many would have to be tried.
@@ -67,7 +67,7 @@ class Switches:
 
         Args:
             sizes: parameter -> how many values it has.
-            is_there: (parameter, value) -> whether a value that a `when` names is one of them.
+            is_there: (parameter, value) -> whether the parameter has this value, which a `when` names.
 
         Raises:
             TooManyError: there are too many ways to switch parameters on and off.
@@ -106,7 +106,7 @@ class Switches:
         return factor
 
     def classes(self, parent: str, children: Collection[str]) -> list[tuple[Any, list[Any]]]:
-        """The named values of a parent that switch different children: the first of each class, and all of it."""
+        """Group the named values of a parent by the children that they switch: first value, all values."""
         classes: dict[frozenset[str], list[Any]] = {}
         for value, switched in self._named.get(parent, {}).values():
             if those := switched.intersection(children):

@@ -1,4 +1,4 @@
-"""When two values of a parameter are the same one. Python's `==` says that True is 1; this does not."""
+"""Decide whether two values of a parameter are equal. Unlike Python's `==`, True is not 1."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def is_finite_number(value: Any) -> bool:
 
 
 def unwritable(value: Any) -> str:
-    """Why a plain value cannot be kept: "holds NaN", "holds a NUL character"; empty where it can.
+    """Say why a plain value cannot be kept: "holds NaN", "holds a NUL character"; empty if it can.
 
     Args:
         value: a number, text, truth value, None, or a list or mapping of such.
@@ -61,9 +61,9 @@ def is_equal_value(first: Any, second: Any) -> bool:
 
 
 def among(known: Iterable[Any], value: Any) -> Any:
-    """The one of some known values that a value stands for: the equal one, else the nearest number within rounding.
+    """Return the known value that a value means: the equal one, else the nearest number within rounding.
 
-    The value itself where none is meant: 0.1 + 0.2 is 0.3 among 0.1, 0.2, 0.3, and 0.31 is 0.31.
+    If there is none it is the value itself: 0.1 + 0.2 is 0.3 among 0.1, 0.2, 0.3, and 0.31 is 0.31.
     """
     known = list(known)
     key = identity(value)

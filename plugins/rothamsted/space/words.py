@@ -1,4 +1,4 @@
-"""A domain in words: its kind, its bounds and how many values it has, and points that it cannot place."""
+"""Describe a domain in words: its kind, its bounds, its number of values, and points that do not fit."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ MOST_VALUES = 8  # of a choice that are listed
 
 
 def domain_words(domain: Domain, *, is_cut: bool) -> str:
-    """'numbers 0.001 to 1, log: 4 points', 'whole numbers 1 to 8: 8 values', 'a choice of 2: sgd, adam'.
+    """Describe a domain: 'numbers 0.001 to 1, log: 4 points', 'whole numbers 1 to 8: 8 values'.
 
     Args:
-        domain: of one parameter.
+        domain: the domain of one parameter.
         is_cut: whether the sampler takes the points of a range, and no values between them.
     """
     only = "".join(f", if {name} is {_listed(values, ' or ')}" for name, values in domain.when.items())
@@ -25,12 +25,12 @@ def domain_words(domain: Domain, *, is_cut: bool) -> str:
 
 
 def unplaced(name: str, domain: Domain, *, knows_kind: bool) -> str:
-    """Why a range has fewer points than are asked for, and the way out; empty where it has all of them.
+    """Say why a range has fewer points than asked for, and the way out; empty if it has all of them.
 
     Args:
-        name: of the parameter.
+        name: name of the parameter.
         domain: its domain.
-        knows_kind: whether the study says that it takes whole numbers; otherwise the file's ends have said so.
+        knows_kind: whether the study says that the parameter takes whole numbers; otherwise the ends in the file do.
     """
     if not isinstance(domain, Range) or domain.points is None:
         return ""

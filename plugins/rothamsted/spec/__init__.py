@@ -1,4 +1,4 @@
-"""The sweep file: one schema, one loader, and what can be asked of a checked sweep."""
+"""Read and check sweep files: one schema, one loader, and the values of a checked sweep."""
 
 from rothamsted.spec.document import dotted
 from rothamsted.spec.grown import Begun, Growth, growth

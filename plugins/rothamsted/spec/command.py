@@ -1,6 +1,6 @@
-"""A command line as a sweep file writes it: its words, its placeholders, and the arguments of one replicate.
+"""Read a command line of a sweep file: its words, its placeholders, and the arguments of one replicate.
 
-No shell reads it. Its words are split as a shell splits them, and a value never becomes two words.
+No shell runs it. Its words are split as a shell splits them, and a value never becomes two words.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ _SCRIPTS = (".py", ".sh", ".R", ".jl", ".pl", ".rb", ".js", ".lua", ".m", ".ipyn
 
 
 class CommandError(UserError):
-    """A command that cannot be made into arguments; the text has no place, which its reader adds."""
+    """Says that a command cannot become arguments. The text has no place; the caller adds it."""
 
 
 class Piece(NamedTuple):
-    """A part of a word: text, then a placeholder (None at the end of a word) in one of its forms."""
+    """Holds a part of a word: text, then a placeholder (None at the end of a word) in one of its forms."""
 
     text: str
     name: str | None
@@ -40,11 +40,11 @@ class Piece(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Command:
-    """A command with its placeholders.
+    """Holds a command with its placeholders.
 
     Attributes:
-        text: in one line, with no more quotes than it needs: equal commands have equal texts.
-        words: each in its pieces.
+        text: the command in one line with as few quotes as possible, so equal commands have equal texts.
+        words: the words, each as its pieces.
     """
 
     text: str
@@ -57,7 +57,7 @@ class Command:
 
     @property
     def names(self) -> frozenset[str]:
-        """The parameters that have a placeholder of their own, `seed` among them."""
+        """Return the parameters with their own placeholders, including `seed`."""
         return frozenset(name for name, _ in self.placeholders) - (frozenset(SPECIAL) - {SEED})
 
     @property
@@ -72,12 +72,12 @@ class Command:
 
     @property
     def has_output(self) -> bool:
-        """Whether the program is given a folder for its files."""
+        """Return whether the program gets a folder for its files."""
         return any(name == OUTPUT for name, _ in self.placeholders)
 
     @property
     def plain_words(self) -> tuple[str, ...]:
-        """The words up to the first placeholder: the program and its script are among them."""
+        """Return the words up to the first placeholder, which include the program and its script."""
         plain: list[str] = []
         for word in self.words:
             if any(piece.name is not None for piece in word):
@@ -87,7 +87,7 @@ class Command:
 
     @property
     def script(self) -> str:
-        """What is run: a script's path, the module after -m, else the program."""
+        """Return what is run: a script's path, the module after -m, else the program."""
         words = self.plain_words
         for before, word in zip(("", *words), words, strict=False):
             if before == "-m" or word.endswith(_SCRIPTS):
@@ -96,7 +96,7 @@ class Command:
 
     @property
     def name(self) -> str:
-        """A name for a sweep of it: the script's, without folder and ending."""
+        """Return a name for a sweep: the script's, without folder and ending."""
         last = PurePosixPath(self.script).name
         stem = last.removesuffix(PurePosixPath(last).suffix) if last.endswith(_SCRIPTS) else last
         return re.sub(r"[^A-Za-z0-9._-]", "_", stem).strip("_.-")[:100] or "sweep"
@@ -109,13 +109,13 @@ class Command:
         """The arguments of one replicate.
 
         Args:
-            values: parameter -> value, the seed among them.
+            values: parameter -> value, including the seed.
             seed: the parameter that has the seed, for {seed}.
             config: path of the JSON file that {config} names.
             output: the folder that {output} names.
 
         Raises:
-            CommandError: a placeholder without a value, a flag that is neither true nor false.
+            CommandError: a placeholder has no value, or a flag is neither true nor false.
         """
         own = self._own_names(seed)
         rest = {name: value for name, value in values.items() if name not in own}
@@ -142,7 +142,7 @@ def read_command(text: str) -> Command:
     """Read a command.
 
     Raises:
-        CommandError: what only a shell understands, braces that are no placeholder, quotes that do not close.
+        CommandError: it needs a shell, has braces that are not a placeholder, or quotes that do not close.
     """
     words = _words(text)
     if not words:
@@ -155,7 +155,7 @@ def read_command(text: str) -> Command:
 
 
 def joined_lines(text: str) -> str:
-    """A command with each backslash at the end of a line, and that line's end, taken out, as a shell does it."""
+    """Return a command without backslashes at line ends and those line ends, as a shell joins lines."""
     return "".join("" if token in ("\\\n", "\\\r\n") else token for token, _ in _tokens(text))
 
 
@@ -165,10 +165,10 @@ def joined_words(words: Iterable[str]) -> str:
 
 
 def nested(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Dotted parameters as nested mappings: {"opt.lr": 0.1} is {"opt": {"lr": 0.1}}.
+    """Turn dotted parameters into nested mappings: {"opt.lr": 0.1} is {"opt": {"lr": 0.1}}.
 
     Raises:
-        CommandError: one parameter is a value and has others below it.
+        CommandError: a parameter is a value and has others below it.
     """
     tree: dict[str, Any] = {}
     for name, value in values.items():

@@ -1,6 +1,6 @@
-"""The comment that a sweep file opens with: question, cost, expected result, source.
+"""Read the comment at the top of a sweep file: question, cost, expected result, source.
 
-It is read from the file when a sweep starts and from the record when a sweep is analysed.
+It comes from the file when a sweep starts, and from the record when a sweep is analysed.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ _HEADWORD = re.compile(r"([A-Z][A-Za-z ]{2,24}):\s+(.*)")  # "Cost: 60 replicate
 
 
 def opening_comment(text: str) -> str:
-    """Return the comment lines at the top of a sweep file, without their marks and without a line for editors."""
+    """Return the comment lines at the top of a sweep file, without # and without a line for editors."""
     lines = []
     for line in text.splitlines():
         if not line.startswith("#"):
@@ -24,7 +24,7 @@ def opening_comment(text: str) -> str:
 
 
 def headed(question: str) -> list[tuple[str, str]]:
-    """The lines of a sweep file's opening comment: headword, which may be empty, and text."""
+    """Split the lines of an opening comment into headword, which may be empty, and text."""
     items: list[tuple[str, str]] = []
     for line in question.splitlines():
         found = _HEADWORD.fullmatch(line.strip())

@@ -1,4 +1,4 @@
-"""The direction of an objective as its study declares it: taken where a file is silent, refused where it disagrees."""
+"""Take the direction of an objective from its study if the file gives none; refuse another direction in the file."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from rothamsted.spec.document import Document, KeyPath
 
 
 def with_declared_directions(document: Document, metrics: Mapping[str, Metric], label: str) -> Document:
-    """The document whose objectives have the direction that the study declares for their metric.
+    """Return the document with the directions that the study declares for the objectives' metrics.
 
     Args:
-        document: With the overrides of the command line.
-        metrics: What the study declares.
-        label: As errors call the study.
+        document: The sweep file with the overrides of the command line.
+        metrics: The study's declarations.
+        label: Name of the study in errors.
 
     Raises:
-        SpecError: A direction that is not the declared one.
+        SpecError: A direction is not the declared one.
     """
     raw = document.data.get("objective")
     several = isinstance(raw, (list, tuple))

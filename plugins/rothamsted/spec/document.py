@@ -1,7 +1,7 @@
-"""YAML with the line of every key, so that each error can name its place.
+"""Read YAML with the line of every key, so that each error can name its place.
 
-Apart from the schema, which judges values: here text becomes values. `1e-3`, which is text to YAML, is the number that
-its writer meant; what else YAML reads otherwise (`yes`, `1:30`, a key given twice) is refused.
+`1e-3`, which YAML reads as text, becomes a number. What YAML reads differently than meant (`yes`, `1:30`, a key given
+twice) is refused.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ _NOT_FINITE = re.compile(r"[-+]?\.?(inf|infinity|nan)", re.IGNORECASE)
 
 @dataclass(frozen=True, kw_only=True)
 class Document:
-    """The contents of a sweep file, and where each key stands.
+    """Holds the contents of a sweep file, and the place of each key.
 
     Attributes:
-        source: the file, as its user named it.
+        source: the file, as the user named it.
         data: plain values: dict, list, str, int, float, bool, None.
-        places: key path -> "file:line", or "command line" for what was overridden there.
+        places: key path -> "file:line", or "command line" for overridden keys.
     """
 
     source: str
@@ -44,7 +44,7 @@ class Document:
     places: Mapping[KeyPath, str]
 
     def error(self, path: KeyPath, reason: str) -> SpecError:
-        """A SpecError in one line: place, key, reason. An unknown path takes the place of its parent."""
+        """Return a SpecError in one line: place, key, reason. An unknown path has the place of its parent."""
         known = next((path[:n] for n in range(len(path), 0, -1) if path[:n] in self.places), None)
         place = self.places[known] if known is not None else self.source
         one_line = " ".join(reason.split())
@@ -60,14 +60,14 @@ def dotted(path: KeyPath) -> str:
 
 
 def read_document(path: str | Path, *, source: str | None = None) -> Document:
-    """Read a sweep file, or another that is a mapping.
+    """Read a sweep file, or another YAML file with a mapping.
 
     Args:
         path: the file.
-        source: what errors call it, if not its path.
+        source: name of the file in errors; default: its path.
 
     Raises:
-        SpecError: the file is missing or unreadable, is not YAML, or holds what YAML misreads.
+        SpecError: the file is missing or unreadable, is not YAML, or has values that YAML misreads.
     """
     source = source or str(path)
     return parse_document(read_text(path, source, way_out="give the path of a sweep file"), source)
@@ -83,10 +83,10 @@ def parse_document(text: str, source: str) -> Document:
 
 
 def check_length(overrides: Mapping[str, str]) -> None:
-    """Refuse a command line that is too long, before anything of it is read.
+    """Refuse a command line that is too long, before it is read.
 
     Raises:
-        SpecError: too many keys, a key that is too long, or too much text.
+        SpecError: there are too many keys, a key is too long, or there is too much text.
     """
     at = Document(source="command line", data={}, places={})
     if len(overrides) > MOST_OVERRIDES:
@@ -110,10 +110,10 @@ def parse_override(key: str, text: str) -> Any:
 
 
 def check_plain(document: Document) -> None:
-    """Refuse values that nothing can keep: infinite numbers and NaN, NUL, broken characters; in keys, too.
+    """Refuse keys and values that databases cannot keep: infinite numbers and NaN, NUL, broken characters.
 
     Raises:
-        SpecError: at the place of the value.
+        SpecError: names the place of the value.
     """
     for path, value in _leaves((), document.data):
         if reason := unwritable(value):

@@ -1,4 +1,4 @@
-"""An example of every key of a sweep file, as a file writes it. A test reads each of them as a sweep."""
+"""Give an example of every key of a sweep file. A test reads each of them as a sweep."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a key of a sweep file means: its type, default, meaning and an example, from the schema's own words."""
+"""Explain a key of a sweep file: its type, default, meaning and an example, from the schema."""
 
 from __future__ import annotations
 
@@ -50,14 +50,14 @@ _OWN_SHORT_FORMS = (
 
 @dataclass(frozen=True, kw_only=True)
 class Explained:
-    """A key of a sweep file.
+    """Explains a key of a sweep file.
 
     Attributes:
         key: dotted.
         type: what it takes, in words.
-        default: in words: what holds where the key is not given.
-        meaning: in a sentence or two.
-        example: as a file writes it.
+        default: its default, in words.
+        meaning: its meaning, in a sentence or two.
+        example: an example, as a file writes it.
         below: the keys below it.
     """
 
@@ -73,7 +73,7 @@ def explain(key: str) -> Explained:
     """Explain one key.
 
     Raises:
-        SpecError: there is none of this name; the message names the nearest.
+        SpecError: there is no such key; the message names the nearest.
     """
     keys = explained_keys()
     if key not in keys:
@@ -136,7 +136,7 @@ def _section(key: str, annotation: Any, below: tuple[str, ...]) -> str:
 
 
 def type_words(annotation: Any) -> str:
-    """What a value of this type is, in words."""
+    """Describe a type in words."""
     if annotation in _PLAIN:
         return _PLAIN[annotation]
     origin, members = get_origin(annotation), get_args(annotation)

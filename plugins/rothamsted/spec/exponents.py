@@ -1,7 +1,7 @@
-"""Numbers such as `1e-3`, which YAML 1.1 reads as text: what they are is settled where a type is expected.
+"""Handle numbers such as `1e-3`, which YAML 1.1 reads as text, until their type is known.
 
-A reader of files makes an `Exponent` of each. Whoever knows the type keeps the number, makes a whole number of it where
-only those are taken (`1e3`), or gives the text back where text is expected.
+A reader of files makes an `Exponent` of each. When the type is known it becomes a number, a whole number (`1e3`), or
+the text again.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _OF_NUMBERS = ("int_", "float_", "greater_", "less_", "finite_", "multiple_", "b
 
 
 class Exponent(float):
-    """A number, and the text that stands for it in a file.
+    """Holds a number, and its text in a file.
 
     Attributes:
         text: as it is written.
@@ -36,37 +36,37 @@ class Exponent(float):
 
 
 def has_exponent(value: Any) -> bool:
-    """Whether a plain value holds a number whose kind is not settled."""
+    """Return whether a plain value holds an `Exponent`."""
     return isinstance(value, Exponent) or any(map(has_exponent, _members(value)))
 
 
 def as_number(value: Any) -> Any:
-    """The value with plain numbers."""
+    """Return the value with each `Exponent` as a number."""
     return _each(value, float)
 
 
 def as_whole(value: Any) -> Any:
-    """The value with whole numbers for those that are whole."""
+    """Return the value with each `Exponent` as a whole number, if it is whole."""
     return _each(value, lambda one: int(one) if one.is_integer() else float(one))
 
 
 def as_text(value: Any) -> Any:
-    """The value with the texts as they are written."""
+    """Return the value with each `Exponent` as its text."""
     return _each(value, lambda one: one.text)
 
 
 def settled(value: Any, fits: Callable[[Any], bool]) -> Any:
-    """The value as numbers, as whole numbers or as text, whichever fits first; as numbers where nothing does."""
+    """Return the value with numbers, whole numbers or text, whichever fits first; with numbers if nothing fits."""
     if not has_exponent(value):
         return value
     return next((made for make in (as_number, as_whole, as_text) if fits(made := make(value))), as_number(value))
 
 
 def validated(model: type[M], data: Mapping[str, Any]) -> M:
-    """Validate data against a model, which says of each number with an exponent what it is.
+    """Validate data against a model, which decides the type of each `Exponent`.
 
     Raises:
-        ValidationError: as of the model.
+        ValidationError: as the model.
     """
     while True:
         try:

@@ -1,7 +1,6 @@
-"""Whether a value fits the type of a study's parameter, without the study.
+"""Check whether a value fits the type of a study's parameter, without the study.
 
-This is where Python's and pydantic's generosity is taken back: text is no
-number, 1 is not true, 3.0 is no whole number.
+It is stricter than Python and pydantic: text is not a number, 1 is not true, 3.0 is not a whole number.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from pydantic import PydanticSchemaGenerationError, TypeAdapter, ValidationError
 
 
 def takes_whole_numbers(annotation: Any) -> bool | None:
-    """Whether a parameter of this type takes whole numbers only; None where the type does not say."""
+    """Return whether a parameter of this type takes only whole numbers; None if the type does not say."""
     members = set(_members(annotation))
     if float in members:
         return False
@@ -22,9 +21,9 @@ def takes_whole_numbers(annotation: Any) -> bool | None:
 
 
 def misfit(annotation: Any, value: Any) -> str | None:
-    """Why a value does not fit a type, as in "must be a valid number, not 'fast'"; None if it fits.
+    """Say why a value does not fit a type, such as "must be a valid number, not 'fast'"; None if it fits.
 
-    A type that pydantic knows nothing of is left to the study itself.
+    A type that pydantic does not know is checked by the study.
     """
     try:
         adapter = _adapter(annotation)

@@ -1,7 +1,6 @@
-"""How single values of a sweep file are written: durations, sizes, names, reductions.
+"""Read single values of a sweep file: durations, sizes, names, reductions.
 
-Apart from the schema, which says which keys take them: each function here reads one notation, and raises what
-pydantic turns into one line at the key's place.
+Each function reads one notation, and raises an error that pydantic turns into one line at the key's place.
 """
 
 from __future__ import annotations
@@ -40,12 +39,12 @@ _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 
 
 def refusal(reason: str) -> PydanticCustomError:
-    """An error of the schema whose text is complete; the loader adds the place."""
+    """Return an error of the schema with a complete text; the loader adds the place."""
     return PydanticCustomError(WHOLE_REASON, "{reason}", {"reason": reason})
 
 
 def at_most(n: int, what: str) -> BeforeValidator:
-    """A list of so many at most, checked before its members are."""
+    """Return a check of a list's length, which runs before its members are checked."""
 
     def check(raw: Any) -> Any:
         if isinstance(raw, (list, tuple)) and len(raw) > n:
@@ -56,7 +55,7 @@ def at_most(n: int, what: str) -> BeforeValidator:
 
 
 def seconds(raw: Any) -> Any:
-    """A duration in seconds: from a number of seconds, or text such as 2h, 10m, 90s, 1h30m."""
+    """Read a duration in seconds: a number of seconds, or text such as 2h, 10m, 90s, 1h30m."""
     if not isinstance(raw, str):
         return raw
     found = _DURATION.fullmatch(raw.strip())
@@ -66,7 +65,7 @@ def seconds(raw: Any) -> Any:
 
 
 def n_bytes(raw: Any) -> Any:
-    """A size in bytes: from a whole number, or text such as 2GB (10^9 bytes each) or 512MiB (2^20 each)."""
+    """Read a size in bytes: a whole number, or text such as 2GB (10^9 bytes each) or 512MiB (2^20 each)."""
     if not isinstance(raw, str):
         return raw
     found = _SIZE.fullmatch(raw.strip())
@@ -83,7 +82,7 @@ def _is_count(raw: Any, most: int) -> bool:
 
 
 def read_reduction(raw: Any) -> Any:
-    """How a curve becomes one number: last, best, or mean:K."""
+    """Read how a curve becomes one number: last, best, or mean:K."""
     k = raw.get("mean_of_last") if isinstance(raw, Mapping) and len(raw) == 1 else None
     if isinstance(raw, str) and (found := re.fullmatch(r"mean:(\d{1,9})", raw)):
         k = int(found[1])
@@ -96,7 +95,7 @@ def read_reduction(raw: Any) -> Any:
 
 
 def read_wandb_name(raw: Any) -> Any:
-    """A name of Weights & Biases: a project, group or entity."""
+    """Read a name of Weights & Biases: a project, group or entity."""
     if isinstance(raw, str) and (len(raw) > MOST_OF_WANDB_NAME or set(raw) & set(NOT_IN_WANDB_NAMES)):
         rule = f"at most {MOST_OF_WANDB_NAME} characters, and none of {' '.join(NOT_IN_WANDB_NAMES)}"
         raise refusal(f"Weights & Biases takes {rule}, not {raw!r}")
@@ -104,7 +103,7 @@ def read_wandb_name(raw: Any) -> Any:
 
 
 def read_vary(raw: Any) -> Any:
-    """What varies between replicates: a list of fields, or fields with how many numbers each has."""
+    """Read what varies between replicates: a list of fields, or fields with the number of values of each."""
     if raw is None:
         return None
     shape = (
@@ -133,13 +132,13 @@ def read_vary(raw: Any) -> Any:
 
 
 def first_twice(members: Iterable[Hashable]) -> Any:
-    """The first member that stands there a second time; None: each is there once."""
+    """Return the first member that occurs a second time; None: each occurs once."""
     seen: set[Hashable] = set()
     return next((one for one in members if one in seen or seen.add(one)), None)
 
 
 def read_over(raw: Any) -> Any:
-    """What stands for a condition over its replicates: mean, median, iqm or {quantile: Q}."""
+    """Read the number of a condition over its replicates: mean, median, iqm or {quantile: Q}."""
     q = raw.get("quantile") if isinstance(raw, Mapping) and len(raw) == 1 else None
     if isinstance(raw, str) and (found := re.fullmatch(r"quantile:([0-9.eE-]+)", raw)):
         try:
@@ -156,7 +155,7 @@ def read_over(raw: Any) -> Any:
 
 
 def read_workers(raw: Any) -> Any:
-    """A number of workers, or auto."""
+    """Read a number of workers, or auto."""
     if raw != "auto" and not _is_count(raw, MOST_WORKERS):
         reason = f"Input should be a whole number from 1 to {MOST_WORKERS}, or auto for one per core"
         raise PydanticCustomError("workers", "{reason}", {"reason": reason})
@@ -164,7 +163,7 @@ def read_workers(raw: Any) -> Any:
 
 
 def read_population(raw: Any) -> Any:
-    """How many replicates a compiled call trains, or auto."""
+    """Read how many replicates a compiled call trains, or auto."""
     if raw != "auto" and not _is_count(raw, MOST_IN_POPULATION):
         reason = f"Input should be a whole number from 1 to {MOST_IN_POPULATION}, or auto to measure it"
         raise PydanticCustomError("population", "{reason}", {"reason": reason})
@@ -172,7 +171,7 @@ def read_population(raw: Any) -> Any:
 
 
 def read_devices(raw: Any) -> Any:
-    """Which GPUs: auto, none, or a list of numbers."""
+    """Read which GPUs are used: auto, none, or a list of numbers."""
     if raw in ("auto", "none"):
         return raw
     is_list = isinstance(raw, list | tuple) and 0 < len(raw) <= MOST_DEVICES
@@ -186,7 +185,7 @@ def read_devices(raw: Any) -> Any:
 
 
 def read_resources(raw: Any) -> Any:
-    """What a worker takes: resource -> an amount above 0; memory may be a size such as 4GB."""
+    """Read what a worker takes: resource -> an amount above 0; memory may be a size such as 4GB."""
     if not isinstance(raw, dict):
         raise PydanticCustomError("resources", "Input should be a mapping such as {CPU: 1, GPU: 0.25, memory: 4GB}")
     found = {key: n_bytes(value) if key == "memory" else value for key, value in raw.items()}
@@ -205,14 +204,14 @@ def read_resources(raw: Any) -> Any:
 
 
 def read_resume(raw: Any) -> Any:
-    """Whether a stage goes on from checkpoints: auto, true or false."""
+    """Read whether a stage goes on from checkpoints: auto, true or false."""
     if raw != "auto" and not isinstance(raw, bool):
         raise PydanticCustomError("resume", "Input should be auto, true or false")
     return raw
 
 
 def read_sweep_name(raw: Any) -> Any:
-    """The name of a sweep."""
+    """Read the name of a sweep."""
     if not isinstance(raw, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", raw):
         raise PydanticCustomError(
             "name", "Input should be at most 100 letters, digits, '.', '_' and '-', a letter or digit first"
@@ -225,26 +224,26 @@ def read_sweep_name(raw: Any) -> Any:
 
 
 def read_storage(raw: Any) -> Any:
-    """A database URL."""
+    """Read a database URL."""
     if not isinstance(raw, str) or not re.fullmatch(r"[a-z][a-z0-9]*(\+[a-z0-9]+)?://.+", raw):
         raise PydanticCustomError("storage", "Input should be a database URL such as sqlite:///optuna.db")
     return raw
 
 
 def read_log(raw: Any) -> Any:
-    """The path of a Markdown file."""
+    """Read the path of a Markdown file."""
     if not isinstance(raw, str) or not raw.removesuffix(".md") or not raw.endswith(".md") or "\0" in raw:
         raise PydanticCustomError("log", "Input should be the path of a Markdown file such as EXPERIMENT_LOG.md")
     return raw
 
 
 def read_expression(raw: Any) -> Any:
-    """The text of an expression."""
+    """Read the text of an expression."""
     return _read(Expression, raw)
 
 
 def read_constraint(raw: Any) -> Any:
-    """The text of a constraint."""
+    """Read the text of a constraint."""
     return _read(Constraint, raw)
 
 

@@ -1,6 +1,6 @@
-"""Whether a sweep that was started before may go on as another file says: what has grown, and what is refused and why.
+"""Decide whether a started sweep may go on with another file: what has grown, and what is refused and why.
 
-Finished replicates keep their meaning, or the change is refused. Nothing is read or written here.
+A change that would give finished replicates another meaning is refused. Nothing is read or written here.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ SCORING = ("objective", "constraints")  # keys whose change gives finished repli
 
 @dataclass(frozen=True, kw_only=True)
 class Begun:
-    """How far a sweep is.
+    """Says how far a sweep is.
 
     Attributes:
-        has_results: a replicate has come to a result: it finished, diverged or was pruned.
-        has_confirmed: replicates of its confirmation are there.
-        has_next_stage: which conditions go on to its next stage is decided.
+        has_results: a replicate has a result: it finished, diverged or was pruned.
+        has_confirmed: replicates of its confirmation exist.
+        has_next_stage: the conditions of its next stage are decided.
         has_models: models of finished replicates are logged.
     """
 
@@ -38,13 +38,13 @@ class Begun:
 
 @dataclass(frozen=True, kw_only=True)
 class Growth:
-    """What a sweep that goes on has more than before, and why it may not.
+    """Says what was added to a sweep that goes on, and what is refused.
 
     Attributes:
-        refused: `key: old -> new: reason`, one a change that would give finished results another meaning.
-        changes: `key: old -> new`, of all that has grown or is measured otherwise.
-        remarks: what a reader of the result has to know of the changes, as sentences.
-        is_rescored: finished replicates get their scores anew, from what they have logged.
+        refused: `key: old -> new: reason`, one for each change that would give finished results another meaning.
+        changes: `key: old -> new`, for all that has grown or is measured differently.
+        remarks: sentences that a reader of the result must know about the changes.
+        is_rescored: finished replicates get new scores from what they have logged.
         is_wider: the space has other bounds or more values.
     """
 
@@ -56,12 +56,12 @@ class Growth:
 
     @property
     def is_structural(self) -> bool:
-        """Whether workers that know the old file would do the wrong thing."""
+        """Return whether workers with the old file would do the wrong thing."""
         return bool(self.changes) and not all(line.startswith(("trials:", "confirm")) for line in self.changes)
 
 
 def growth(old: Sweep, new: Sweep, begun: Begun) -> Growth:
-    """What has grown between two files of a sweep, and what of it is refused."""
+    """Return what has grown between two files of a sweep, and what is refused."""
     before, after = _plain(old), _plain(new)
     refused, changes = _timeout(old, new), []
     of_space = growth_of_space(old, new)

@@ -1,4 +1,4 @@
-"""Whether one search space holds another: more values of a choice, a wider range, more points of a grid."""
+"""Check whether a search space has grown: more values of a choice, a wider range, more points of a grid."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from rothamsted.spec.schema import Sweep
 
 @dataclass(frozen=True, kw_only=True)
 class SpaceGrowth:
-    """How the space of a sweep has changed.
+    """Says how the space of a sweep has changed.
 
     Attributes:
         is_wider: it has changed.
-        reason: why it may not, with the way out; empty where it may.
+        reason: why the change is refused, with the way out; empty if it is allowed.
     """
 
     is_wider: bool

@@ -1,4 +1,4 @@
-"""A parameter as an override that Hydra reads back as the same value: `opt.lr=0.1`, `note='a b'`."""
+"""Write a parameter as an override that Hydra reads back as the same value: `opt.lr=0.1`, `note='a b'`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _NOT_TEXT = frozenset({"true", "false", "null", "nan", "inf", "infinity"})
 
 
 def as_override(name: str, value: Any) -> str:
-    """`name=value` in the grammar of Hydra's overrides.
+    """Return `name=value` in the grammar of Hydra's overrides.
 
     Example:
         >>> as_override("opt.lr", 0.1), as_override("note", "a b"), as_override("deep", True)

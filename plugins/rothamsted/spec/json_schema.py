@@ -1,7 +1,7 @@
-"""The JSON Schema of a sweep file, made from the one schema, so that editors complete and check sweep files.
+"""Make the JSON Schema of a sweep file from its schema, so that editors complete and check sweep files.
 
-`python -m rothamsted.spec.json_schema > sweep.schema.json` writes it; docs/sweep.schema.json is held to it by a test.
-It judges each value by itself, as an editor can. What joins several keys, or needs the study, is for `check`.
+`python -m rothamsted.spec.json_schema > sweep.schema.json` writes it; a test compares docs/sweep.schema.json with it.
+It judges each value alone, as an editor can. `check` has the rules over several keys or with the study.
 """
 
 from __future__ import annotations

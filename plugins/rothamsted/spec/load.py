@@ -1,8 +1,7 @@
-"""From a sweep file and the command line to a checked Sweep: the one way in.
+"""Load a sweep file and the command line into a checked Sweep.
 
-Apart from the parts it calls, so that the order of the checks stands in one place: keys before values, all that
-the study need not be asked for before the study, which may take seconds to import, the study before its parameters,
-each parameter before the sweep as a whole.
+It sets the order of the checks: keys before values; everything else before the study, which may take seconds to import;
+the study before its parameters; each parameter before the sweep as a whole.
 """
 
 from __future__ import annotations
@@ -81,24 +80,24 @@ def load_sweep(
     metrics_of: Callable[[str], Mapping[str, Metric]] = lambda study: {},
     taken: Take | None = None,
 ) -> Sweep:
-    """Read a sweep file, apply what the command line changes, and check everything.
+    """Read a sweep file, apply the command line, and check everything.
 
     Args:
-        path: the sweep file; or its contents, as they were read or made; None: the command line has all there is.
-        overrides: key -> text from the command line: any key of a sweep file, dotted; `space` in Hydra's
-            sweep grammar; any parameter of the study, which fixes it and takes it out of the space; one of the
-            file's own `short_forms`.
-        parameter_names: study -> {dotted parameter: its type}, or None where there is no such study.
-        project_parameters: foreign project, entry point, version -> {declared parameter: its type, None where it
-            takes any plain value}, or None where it has no such entry point; None: there are no foreign projects.
-        check_condition: called with (study, {parameter: value}, the seed among them); raises a UserError
-            if the study refuses it. Of a foreign project nobody is asked.
-        known_studies: studies to name where the one asked for does not exist.
-        root: of the project, to which a `parameters_file` is relative; None: the working directory.
-        in_own_names: what a `parameters_file` holds, by the names of the study's fields; see `add_parameters_file`.
+        path: the sweep file, or its contents; None: the command line has all keys.
+        overrides: key -> text from the command line: any key of a sweep file, dotted; `space` in Hydra's sweep grammar;
+            any parameter of the study, which is then fixed and not in the space; one of the file's own `short_forms`.
+        parameter_names: study -> {dotted parameter: its type}, or None if there is no such study.
+        project_parameters: foreign project, entry point, version -> {declared parameter: its type, None if it takes any
+            plain value}, or None if it has no such entry point; None: there are no foreign projects.
+        check_condition: called with (study, {parameter: value}, including the seed); raises a UserError if the study
+            refuses it. It is not called for a foreign project.
+        known_studies: studies to name in the error if the study does not exist.
+        root: root of the project, to which a `parameters_file` is relative; None: the working directory.
+        in_own_names: turns the contents of a `parameters_file` into the names of the study's fields; see
+            `add_parameters_file`.
         aliases_of: study -> other names of its parameters -> their own.
         taken: finds the winner of another sweep, for `parameters_from`; None: there are no other sweeps.
-        metrics_of: study -> what it declares of its metrics, which gives the direction of an objective without one.
+        metrics_of: study -> declarations of its metrics, which give the direction of an objective without one.
 
     Raises:
         SpecError: one line: place, key, rule, value, way out.
@@ -136,10 +135,10 @@ def load_sweep(
 
 
 def read_sweep_file(path: str | Path | None) -> Document:
-    """The contents of a sweep file, before anything is judged; of none: empty, as the command line has all there is.
+    """Read a sweep file without checking it; without a file the contents are empty.
 
     Raises:
-        SpecError: the file is missing or unreadable, is not YAML, or holds what YAML misreads.
+        SpecError: the file is missing or unreadable, is not YAML, or has values that YAML misreads.
     """
     if path is None:
         return Document(source="command line", data={}, places={})
@@ -147,10 +146,10 @@ def read_sweep_file(path: str | Path | None) -> Document:
 
 
 def from_resolved(resolved: Mapping[str, Any]) -> Sweep:
-    """A sweep from the plain values that `resolved` made of it.
+    """Make a sweep from the plain values of `resolved`.
 
     Raises:
-        SpecError: the values are not of this version.
+        SpecError: the values are from another version.
     """
     document = Document(source="recorded sweep", data=dict(resolved), places={})
     space = document.data.get("space") or {}

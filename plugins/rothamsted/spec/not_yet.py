@@ -1,6 +1,6 @@
-"""What a sweep file may say and this version does not do: refused with the reason, never ignored.
+"""Refuse keys of a sweep file that are known but not available in this version, with the reason.
 
-One table. A row goes when the thing is built. Apart from the schema, which holds what works.
+A row of the table is removed when the feature is built.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from rothamsted.spec.document import Document
 
 @dataclass(frozen=True, kw_only=True)
 class NotYet:
-    """One row: a key that is known and not available.
+    """Describes a key that is known and not available.
 
     Attributes:
         key: the key.
@@ -34,7 +34,7 @@ def check_available(document: Document) -> None:
     """Refuse the first key of a document that is known and not available.
 
     Raises:
-        SpecError: with the reason and what to write instead.
+        SpecError: names the reason and what to write instead.
     """
     for row in NOT_YET:
         if document.data.get(row.key) is not None:

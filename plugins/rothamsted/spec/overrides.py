@@ -1,9 +1,8 @@
-"""What the command line changes in a sweep file, before anything is judged.
+"""Apply the command line to a sweep file, before anything is checked.
 
-Any key of a sweep file can be given, dotted (`execution.workers=1`, `space.optimizer.lr.points=5`), and
-`space=` in Hydra's sweep grammar; `set=` fixes parameters in Hydra's grammar. Any other key is a parameter of the
-study: it is fixed at that value, and if it stood in the space it no longer varies: that is what was asked for. Null
-takes a key away.
+Any key of a sweep file can be given, dotted (`execution.workers=1`, `space.optimizer.lr.points=5`), and `space=` in
+Hydra's sweep grammar; `set=` fixes parameters in Hydra's grammar. Any other key is a parameter of the study: it is
+fixed at that value, and no longer varies if it was in the space. Null removes a key.
 """
 
 from __future__ import annotations
@@ -37,11 +36,11 @@ REPLACED = frozenset({"pruner"})  # given by name, as a whole: the options of an
 
 @dataclass(frozen=True, kw_only=True)
 class GivenParameters:
-    """The overrides that are no key of a sweep file: parameters of what is trained, if anything.
+    """Holds the overrides that are not keys of a sweep file: they must be parameters of what is trained.
 
     Attributes:
-        values: by name.
-        below: the names that were given as `parameters.NAME` or in `set`.
+        values: values by name.
+        below: names that were given as `parameters.NAME` or in `set`.
     """
 
     values: Mapping[str, Any]
@@ -49,10 +48,10 @@ class GivenParameters:
 
 
 def expand_short_forms(document: Document) -> Document:
-    """Write `sampler: tpe`, `replicates: 5` and `metric: loss` out as what they are short for.
+    """Expand short forms: `sampler: tpe`, `replicates: 5`, `metric: loss`.
 
     Raises:
-        SpecError: `metric`, `direction` or `reduce` beside an `objective` that says it, too.
+        SpecError: `metric`, `direction` or `reduce` is given beside an `objective` that has it too.
     """
     data = {key: _expanded(key, value) for key, value in document.data.items() if key not in OBJECTIVE_KEYS}
     places = dict(document.places)
@@ -94,13 +93,13 @@ def override_sweep_keys(
     """Set the keys of the sweep file that the command line gives.
 
     Args:
-        document: short forms written out.
+        document: a document with expanded short forms.
         overrides: key -> text.
         sweep_keys: all keys of a sweep file.
         aliases: other names of parameters -> their own, by which the document has them.
 
     Returns:
-        The changed document, and the overrides that are no sweep key.
+        The changed document, and the overrides that are not sweep keys.
     """
     _refuse_twice(overrides)
     editor = _Editor(copy.deepcopy(document.data), dict(document.places))
@@ -136,17 +135,17 @@ def set_values(
     parameters: Mapping[str, Any],
     place: str,
 ) -> Document:
-    """The document with what a caller gives as values: the same rules as for the command line's texts.
+    """Return the document with values of a caller, by the same rules as for the command line's texts.
 
     Args:
-        document: short forms written out.
-        keys: key of a sweep file, dotted -> value; None takes it away.
+        document: a document with expanded short forms.
+        keys: key of a sweep file, dotted -> value; None removes it.
         space: parameter -> domain as a file writes it; the parameter is fixed no longer.
         parameters: parameter -> value; a parameter of the document's space varies no longer.
-        place: as errors call it.
+        place: the beginning of errors.
 
     Raises:
-        SpecError: A key below one that has none, or a parameter that is fixed and varied.
+        SpecError: A key lies below one that has no keys, or a parameter is fixed and varied.
     """
     editor = _Editor(copy.deepcopy(document.data), dict(document.places), place=place)
     for key in sorted(keys, key=_order):

@@ -1,6 +1,6 @@
-"""Other names that a study takes for its parameters, anywhere in a sweep file: resolved here, to the study's own.
+"""Replace other names of a study's parameters, anywhere in a sweep file, by the study's own names.
 
-What comes after, the resolved file and the report among it, knows own names only.
+Everything later, such as the resolved file and the report, has own names only.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from rothamsted.spec.target import Target
 
 
 def with_own_names(document: Document, target: Target) -> Document:
-    """The document with the target's own names: parameters, stages, enqueued conditions, the space and its `when`.
+    """Return the document with the target's own names in parameters, stages, enqueued conditions, space and `when`.
 
-    Also `task`, `replicates.vary` and `statistics.reference`. Short forms are written out. Nested parameters become
-    flat on the way.
+    They are replaced in `task`, `replicates.vary` and `statistics.reference` too. Short forms are expanded, and nested
+    parameters become flat.
 
     Raises:
-        SpecError: one parameter is given by two of its names.
+        SpecError: a parameter is given by two of its names.
 
     Example:
         With `training.optimizer.params.lr` as another name, `space: {training.optimizer.params.lr: [0.1, 0.2]}` is
@@ -44,7 +44,7 @@ def with_own_names(document: Document, target: Target) -> Document:
 
 
 def own_key(key: str, aliases: Mapping[str, str]) -> str:
-    """A dotted key with the own name in place of the longest other name that it starts with.
+    """Return a dotted key with the own name in place of the longest other name that it starts with.
 
     Example:
         >>> own_key("training.lr.points", {"training.lr": "optimizer.lr"})

@@ -1,7 +1,4 @@
-"""The parameters in a sweep file: their names, their types, and the domains of those that vary.
-
-Apart from the rules, which look at the sweep as a whole: here each parameter is judged by itself.
-"""
+"""Check the parameters of a sweep file, each alone: their names, their types, and the domains of those that vary."""
 
 from __future__ import annotations
 
@@ -19,7 +16,7 @@ _OPEN_NAME = re.compile(r"\w[\w./:+-]*")  # of a parameter that a foreign projec
 
 
 def flatten_parameters(document: Document, target: Target) -> Document:
-    """Write nested parameters out, everywhere: `{optimizer: {lr: 0.1}}` is `{optimizer.lr: 0.1}`."""
+    """Make nested parameters flat, everywhere: `{optimizer: {lr: 0.1}}` is `{optimizer.lr: 0.1}`."""
     raw = _mapping(document, "parameters")
     places = dict(document.places)
     data = {**document.data, "parameters": _flat(document, ("parameters",), raw, target, places)}
@@ -32,7 +29,7 @@ def flatten_parameters(document: Document, target: Target) -> Document:
 
 
 def settle_exponents(document: Document, target: Target) -> Document:
-    """Say of each `1e-3` in parameters, space, stages, enqueued conditions and pruner what it is, by its parameter."""
+    """Decide the type of each `1e-3` in parameters, space, stages, enqueued conditions and pruner, by its parameter."""
 
     def settle(name: str, value: Any) -> Any:
         return settled(value, lambda made: _misfit(target, name, made) is None)
@@ -72,10 +69,10 @@ def _has_parameters(stage: Any) -> bool:
 
 
 def check_parameters(document: Document, target: Target) -> None:
-    """Check the fixed parameters, those of the stages too, against the target's names and types.
+    """Check the fixed parameters, also of the stages, against the target's names and types.
 
     Raises:
-        SpecError: unknown, in the space as well, of another type, or the seed.
+        SpecError: a parameter is unknown, also in the space, of another type, or the seed.
     """
     space = _mapping(document, "space")
     for path, value in _fixed(document):
@@ -88,10 +85,10 @@ def check_parameters(document: Document, target: Target) -> None:
 
 
 def read_domains(document: Document, target: Target) -> dict[str, Domain]:
-    """The domains of the space, checked against the target's names and types.
+    """Read the domains of the space, checked against the target's names and types.
 
     Raises:
-        SpecError: a parameter that is unknown, a domain that does not hold together, a value of another type.
+        SpecError: a parameter is unknown, a domain is wrong, or a value has another type.
     """
     domains = {}
     for name, raw in _mapping(document, "space").items():
@@ -116,7 +113,7 @@ def read_domain(document: Document, path: KeyPath, raw: Any, *, is_integer: bool
 
 
 def enqueued_values(conditions: Any, domains: Mapping[str, Domain]) -> Any:
-    """Conditions named by hand with the values as their domains have them: 1 in a range of numbers is 1.0."""
+    """Return conditions named by hand with values as their domains have them: 1 in a range of numbers is 1.0."""
     if not isinstance(conditions, (list, tuple)):
         return conditions
     return [own_values(one, domains) if isinstance(one, Mapping) else one for one in conditions]

@@ -1,6 +1,6 @@
-"""Parameters from a file of their own: a study's config, as it also runs by hand, below what the sweep file says.
+"""Take parameters from a separate file, such as a study's config for a run by hand. The sweep file overrides them.
 
-Two documents meet here and each error names the one that it is in.
+Each error names the file that it is in.
 """
 
 from __future__ import annotations
@@ -22,19 +22,20 @@ OwnNames = Callable[[str, Mapping[str, Any], str], Mapping[str, Any] | None]
 def add_parameters_file(
     document: Document, target: Target, root: Path, in_own_names: OwnNames | None = None
 ) -> Document:
-    """Put the parameters of the file that the document names below its own; the key itself goes.
+    """Add the parameters of the document's `parameters_file`, and remove that key.
 
-    What the document fixes, or gives a domain, wins. The seed of the file is left out: seeds come from the replicates.
+    Parameters that the document fixes or varies win. The seed of the file is left out, because seeds come from the
+    replicates.
 
     Args:
-        document: with `parameters` and `space` written out flat.
+        document: a document with flat `parameters` and `space`.
         target: what is trained.
-        root: of the project, to which the path of the file is relative.
-        in_own_names: (study, what the file holds, the file) -> the same by the names of the study's fields, or None
-            where they are those already.
+        root: root of the project, to which the path of the file is relative.
+        in_own_names: (study, contents of the file, the file) -> the contents by the names of the study's fields, or
+            None if they have those names already.
 
     Raises:
-        SpecError: the path is no text, or the file cannot be read.
+        SpecError: the path is not text, or the file cannot be read.
     """
     name = document.data.get(PARAMETERS_FILE)
     data = {key: value for key, value in document.data.items() if key != PARAMETERS_FILE}

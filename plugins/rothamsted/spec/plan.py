@@ -1,4 +1,4 @@
-"""What a sweep will cost, before anything runs. `check` shows it and nothing else needs it."""
+"""Count what a sweep will cost, before anything runs, for `check`."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from rothamsted.spec.schema import Sweep
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """The size of a sweep; where a race decides it, the least and the most.
+    """Holds the size of a sweep; with a race the least and the most.
 
     Attributes:
-        n_conditions: conditions that are trained.
-        n_replicates: replicates of each condition; of a race the least.
-        n_trainings: replicates of the search, which is the first stage, without those of later stages and of the
-            confirmation; of a race the least.
-        n_trainings_most: the same where a race drops nothing; else equal to `n_trainings`.
+        n_conditions: number of conditions that are trained.
+        n_replicates: replicates of each condition; with a race the least.
+        n_trainings: replicates of the search, which is the first stage, without later stages and the confirmation; with
+            a race the least.
+        n_trainings_most: the same if a race drops nothing; without a race `n_trainings`.
         n_confirmed: conditions of the confirmation.
         n_confirm_trainings: replicates of the confirmation.
         n_stage_trainings: replicates of the later stages; 0 without stages.
-        n_runs: MLflow runs: one of the sweep and of each later stage, one a trial, one a replicate; with a single
-            replicate the trial's run is the replicate's. Of a race the least.
-        n_stage_runs: those of the later stages.
-        n_runs_most: the same where a race drops nothing.
+        n_runs: MLflow runs: one for the sweep and for each later stage, trial and replicate. With a single replicate
+            the trial's run is the replicate's. With a race the least.
+        n_stage_runs: MLflow runs of the later stages.
+        n_runs_most: MLflow runs if a race drops nothing.
     """
 
     n_conditions: int
@@ -63,12 +63,12 @@ def plan(sweep: Sweep) -> Plan:
 
 
 def n_workers(sweep: Sweep) -> int:
-    """How many local workers a sweep wants: as many as it says, or one a core; never more than replicates."""
+    """Return how many local workers a sweep wants: its number, or one for each core; never more than replicates."""
     wanted = sweep.execution.workers
     return min((os.cpu_count() or 1) if wanted == "auto" else wanted, most_workers(sweep))
 
 
 def most_workers(sweep: Sweep) -> int:
-    """How many workers could train at once: one a replicate."""
+    """Return how many workers could train at once: one for each replicate."""
     size = plan(sweep)
     return max(1, size.n_trainings, size.n_confirm_trainings)

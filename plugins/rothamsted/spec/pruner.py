@@ -1,8 +1,4 @@
-"""The pruner of a sweep file: its options by name, checked against the catalog.
-
-Which options there are depends on the name; the catalog says it once for the
-sweep file and for the search.
-"""
+"""Read the pruner of a sweep file, with its options checked against the catalog."""
 
 from __future__ import annotations
 
@@ -21,10 +17,11 @@ _KINDS = {"int": "whole number", "float": "number", "pruner": "mapping with a na
 
 
 def read_pruner(document: Document) -> Pruner | None:
-    """The pruner, with the defaults of its options written out; None where there is none.
+    """Return the pruner with the defaults of its options; None if there is none.
 
     Raises:
-        SpecError: no such pruner or option, a value of another type or out of bounds, a missing one.
+        SpecError: there is no such pruner or option, a value has another type or is out of bounds, or an option is
+            missing.
     """
     raw = document.data.get("pruner")
     if raw is None:

@@ -1,6 +1,7 @@
-"""A sweep as it is kept: without the secrets of its addresses, and with the names of its variables alone.
+"""Make the record of a sweep: without the secrets of its addresses, and with only the names of its variables.
 
-Who runs a sweep has its secrets from its file, its command or its environment, and a worker from who started it.
+The process that runs a sweep has its secrets from the file, the command or the environment. A worker gets them from the
+process that started it.
 """
 
 from __future__ import annotations
@@ -25,12 +26,12 @@ _SHORTEST = 8  # characters of a value that is looked for in the whole text of a
 
 
 def recorded(sweep: Sweep) -> dict[str, Any]:
-    """The resolved sweep as it is kept and compared: addresses without their secrets, variables by their names."""
+    """Return the resolved sweep as it is kept and compared: addresses without secrets, variables by name only."""
     return without_secrets_in(resolved(sweep))
 
 
 def without_secrets_in(plain: Mapping[str, Any]) -> dict[str, Any]:
-    """A resolved sweep as it may be kept, whoever resolved it."""
+    """Return a resolved sweep without secrets."""
     kept = json.loads(json.dumps(plain))
     for *above, name in ADDRESSES:
         section = _section(kept, above)
@@ -43,10 +44,10 @@ def without_secrets_in(plain: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check_unexposed(sweep: Sweep, document: Document) -> None:
-    """Refuse a password or token where a sweep is recorded as it is: among parameters, say.
+    """Refuse a password or token in a part of a sweep that is recorded as it is, such as parameters.
 
     Raises:
-        SpecError: at its key.
+        SpecError: names the key.
     """
     for path, text in _texts(without_secrets_in(resolved(sweep)), ()):
         if is_secret(text):
@@ -68,7 +69,7 @@ def _texts(plain: Any, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
 
 
 def secrets_of(sweep: Sweep) -> dict[str, Any]:
-    """What a process needs of a sweep that is not recorded, as JSON values: section -> value, see `with_secrets`."""
+    """Return the secrets of a sweep, which are not recorded, as JSON values: section -> value, see `with_secrets`."""
     plain, found = resolved(sweep), {}
     for path in (("project",), *VARIABLES):
         value = _section(plain, path[:-1]).get(path[-1])
@@ -78,7 +79,7 @@ def secrets_of(sweep: Sweep) -> dict[str, Any]:
 
 
 def with_secrets(plain: Mapping[str, Any], secrets: Mapping[str, Any]) -> dict[str, Any]:
-    """A recorded sweep with what `secrets_of` has of it."""
+    """Return a recorded sweep with the secrets of `secrets_of`."""
     whole = json.loads(json.dumps(plain))
     for key, value in secrets.items():
         *above, name = key.split(".")
@@ -95,13 +96,13 @@ def _section(plain: dict[str, Any], path: Sequence[str]) -> dict[str, Any]:
 
 
 def digest(sweep: Sweep) -> str:
-    """SHA-256 of the recorded sweep, in hex: equal digests, sweeps that are equal but for secrets."""
+    """Return the SHA-256 of the recorded sweep, in hex. Sweeps with equal digests are equal except for secrets."""
     text = json.dumps(recorded(sweep), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def recorded_text(text: str) -> str:
-    """A sweep file's text as it is kept: the values of variables are starred out, and all secrets of addresses."""
+    """Return a sweep file's text as it is kept: values of variables and secrets of addresses are replaced by stars."""
     spans, values = [], []
     for node in _variables(yaml.compose(text, Loader=yaml.SafeLoader), is_below=False):
         spans.append((node.start_mark.index, node.end_mark.index))

@@ -1,6 +1,6 @@
-"""A sweep as plain values, and what has changed between two of them.
+"""Turn a sweep into plain values, and find the differences between two of them.
 
-Apart from loading: this is what is compared when a sweep goes on; `recorded` is the part of it that is kept.
+They are compared when a sweep goes on. `recorded` is the part that is kept.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ _ABSENT = object()
 
 
 def resolved(sweep: Sweep) -> dict[str, Any]:
-    """The sweep with all its defaults as values that JSON and YAML can hold, always in the same order.
+    """Return the sweep with all its defaults as values that JSON and YAML can hold, always in the same order.
 
-    Absent optional keys are left out; the seeds are written out, those of a race as its first. `from_resolved`
-    gives the sweep back.
+    Optional keys without a value are left out. Seeds are listed; of a race only the first one. `from_resolved` makes
+    the sweep again.
     """
     plain = sweep.model_dump(mode="json", exclude={"space", "pruner"}, exclude_none=True, by_alias=True)
     plain["parameters"] = dict(sweep.parameters)
@@ -53,12 +53,12 @@ def resolved(sweep: Sweep) -> dict[str, Any]:
 
 
 def seeds_of(sweep: Sweep) -> tuple[int, ...]:
-    """The seeds of the replicates: the same in every condition, so that comparisons are paired."""
+    """Return the seeds of the replicates, the same in every condition, so that comparisons are paired."""
     return sweep.replicates.values
 
 
 def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """What has changed between two resolved sweeps, as lines such as `space.gamma.high: 10.0 -> 100.0`.
+    """Return what has changed between two resolved sweeps, as lines such as `space.gamma.high: 10.0 -> 100.0`.
 
     The order of the parameters in the space counts: it is the order of the grid and of the coordinates.
     """

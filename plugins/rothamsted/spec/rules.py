@@ -1,4 +1,4 @@
-"""What several keys of a sweep must agree on. Apart from the schema, which sees one value at a time."""
+"""Check the rules over several keys of a sweep. The schema checks single values."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def check_rules(sweep: Sweep, document: Document) -> None:
     """Check the search, the seeds, the race, the stages and the confirmation.
 
     Raises:
-        SpecError: with the key that is easiest to change.
+        SpecError: names the key that is easiest to change.
     """
     _check_target(sweep, document)
     check_search(sweep, document)
@@ -73,10 +73,10 @@ def _check_executor(sweep: Sweep, document: Document) -> None:
 
 
 def check_conditions(sweep: Sweep, document: Document, check: CheckCondition) -> None:
-    """Let the study judge conditions: every choice and both ends of every range, and a small grid in full.
+    """Let the study check conditions: every choice, both ends of every range, and a small grid in full.
 
     Raises:
-        SpecError: with the study's own reason, at the parameter at fault.
+        SpecError: has the study's own reason, at the wrong parameter.
     """
     n_tried, n_stages = 0, max(len(sweep.stages), 1)
     for stage in range(n_stages):

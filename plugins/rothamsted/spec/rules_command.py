@@ -1,4 +1,4 @@
-"""What a sweep and the command that it trains must agree on: every parameter and the seed reach the program."""
+"""Check that a sweep and its command agree: every parameter and the seed must reach the program."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ PATH = ("command",)
 
 
 def check_placeholders(document: Document) -> None:
-    """Check that a command's placeholders are parameters of its file, before anything else of it is judged.
+    """Check that a command's placeholders are parameters of its file, before anything else is checked.
 
     Raises:
-        SpecError: an unknown placeholder, with the nearest.
+        SpecError: a placeholder is unknown; the message has the nearest.
     """
     data = document.data
     if not isinstance(data.get("command"), str):
@@ -34,10 +34,10 @@ def check_placeholders(document: Document) -> None:
 
 
 def check_command(sweep: Sweep, document: Document) -> None:
-    """Check a command's placeholders against the parameters of its sweep; nothing where there is no command.
+    """Check a command's placeholders against the parameters of its sweep, if there is a command.
 
     Raises:
-        SpecError: no seed for several replicates, a flag that is neither true nor false.
+        SpecError: several replicates have no seed, or a flag is neither true nor false.
     """
     if sweep.command is None:
         return

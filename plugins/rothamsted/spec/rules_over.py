@@ -1,4 +1,4 @@
-"""What `objective.over` must agree on. A sweep over means needs none of it."""
+"""Check that the keys of a sweep agree with `objective.over`, if it is not the mean."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ LEAST_OF_IQM = 4  # replicates: fewer have no quarter to leave out
 
 
 def check_over(sweep: Sweep, document: Document) -> None:
-    """Check that whatever compares conditions can do so by the median, the interquartile mean or a quantile.
+    """Check that everything that compares conditions can use the median, the interquartile mean or a quantile.
 
     Raises:
-        SpecError: with the key that is easiest to change.
+        SpecError: names the key that is easiest to change.
     """
     over, path = sweep.objective.over, _place(sweep)
     if all(one.over == MEAN for one in sweep.objectives):

@@ -1,4 +1,4 @@
-"""What MLflow has to hold of a sweep: the names and values of its parameters, and the names of its metrics."""
+"""Check that MLflow can keep a sweep: the names and values of its parameters, and the names of its metrics."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def check_recorded(sweep: Sweep, document: Document) -> None:
     """Check that MLflow takes every param and metric of the sweep's runs.
 
     Raises:
-        SpecError: at the parameter or the objective, with MLflow's rule.
+        SpecError: names the parameter or the objective, with MLflow's rule.
     """
     for path, name, values in _parameters(sweep):
         if fault := name_fault(name):

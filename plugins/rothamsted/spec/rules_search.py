@@ -1,7 +1,6 @@
-"""What the search must agree on: sampler, objectives, constraints, pruner, warm start, enqueued conditions.
+"""Check that the keys of the search agree: sampler, objectives, constraints, pruner, warm start, enqueued conditions.
 
-Apart from `rules`, which is about replicates, confirmation and the study: here the catalog says what a sampler
-or a pruner can do.
+The catalog says what a sampler or a pruner can do.
 """
 
 from __future__ import annotations
@@ -19,10 +18,10 @@ from rothamsted.spec.schema import Sweep
 
 
 def check_search(sweep: Sweep, document: Document) -> None:
-    """Check what is searched, and whether the sampler and the pruner can search it.
+    """Check the search, and whether the sampler and the pruner can do it.
 
     Raises:
-        SpecError: with the key that is easiest to change.
+        SpecError: names the key that is easiest to change.
     """
     _check_objectives(sweep, document)
     _check_no_test_rows(sweep, document)

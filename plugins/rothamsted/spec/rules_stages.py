@@ -1,4 +1,4 @@
-"""What the stages of a sweep must agree on. A sweep without stages needs none of it."""
+"""Check that the stages of a sweep agree."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ def check_stages(sweep: Sweep, document: Document) -> None:
     """Check how many conditions each stage keeps, on which seeds, and what may change between them.
 
     Raises:
-        SpecError: with the key that is easiest to change.
+        SpecError: names the key that is easiest to change.
     """
     if not sweep.stages:
         return

@@ -1,4 +1,4 @@
-"""What a sweep with a task must agree on: every condition on every task, and nothing that ranks single cells."""
+"""Check a sweep with a task: every condition runs on every task, and nothing ranks single tasks."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from rothamsted.spec.schema import Sweep
 
 
 def check_task(sweep: Sweep, document: Document) -> None:
-    """Check the factor that is the task, and what cannot stand beside it.
+    """Check the factor that is the task, and keys that cannot be used with it.
 
     Raises:
-        SpecError: with the key that is easiest to change.
+        SpecError: names the key that is easiest to change.
     """
     if sweep.task is None:
         return

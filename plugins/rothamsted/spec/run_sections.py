@@ -1,7 +1,6 @@
-"""The sections of a sweep file that say how often, how long and where conditions are trained: one model a key.
+"""Define the sections of a sweep file on how often, how long and where conditions are trained: one model for each key.
 
-Apart from `search_sections`, which say what is searched for. Everything is about one section by itself; what joins
-several is in the rules.
+`search_sections` has those on the search. Rules over several sections are in `rules`.
 """
 
 from __future__ import annotations
@@ -78,12 +77,12 @@ class Replicates(BaseModel):
 
     @property
     def crossed(self) -> Mapping[str, int]:
-        """Field -> how many numbers it has, where replicates are all combinations; else empty."""
+        """Return field -> number of its values, if replicates are all combinations; else empty."""
         return self.vary if isinstance(self.vary, dict) else {}
 
     @property
     def values(self) -> tuple[int, ...]:
-        """The seeds of the replicates, in order; of a race all that a condition can get.
+        """Return the seeds of the replicates, in order; with a race all that a condition can get.
 
         Of crossed replicates these are the numbers of the combinations.
         """
@@ -100,10 +99,10 @@ class Replicates(BaseModel):
         return self.racing.min if self.racing is not None else len(self.values)
 
     def numbers(self, seed: int, fields: Sequence[str]) -> dict[str, int]:
-        """What a replicate of a seed sets these fields to: all to its seed.
+        """Return the values that the replicate of a seed gives these fields: all its seed.
 
-        A crossed replicate of the search sets each to a number of its own, the last one changing first. A seed that
-        the search does not have, such as one of a confirmation, is new to every field and sets all.
+        A crossed replicate of the search gives each field its own number; the last field changes first. A seed that the
+        search does not have, such as one of a confirmation, is given to all fields.
         """
         first = self.first_seed or 0
         if not self.crossed or seed not in range(first, first + len(self.values)):

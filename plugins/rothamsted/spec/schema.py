@@ -1,8 +1,7 @@
-"""The one schema of a sweep file: which keys there are, their types, bounds and defaults.
+"""Define the schema of a sweep file: its keys, their types, bounds and defaults.
 
-Apart from the loader: everything here is about one value at a time. What joins several keys, or needs the
-study, is in the rules; what is planned and not built is in `not_yet`. The sections are in `search_sections`
-and `run_sections`, and are taken from here.
+It checks one value at a time. `rules` checks several keys together and the study; `not_yet` has keys that are planned.
+The sections are in `search_sections` and `run_sections`; import them from here.
 """
 
 from __future__ import annotations
@@ -174,7 +173,7 @@ class Sweep(BaseModel):
 
     @property
     def is_foreign(self) -> bool:
-        """Whether a replicate is a process of somebody else's program: of `project` or `command`."""
+        """Return whether a replicate is a process of a foreign program: `project` or `command`."""
         return self.study is None
 
     @property
@@ -195,7 +194,7 @@ class Sweep(BaseModel):
     def n_trials(self) -> int:
         """The number of conditions: `trials`, or the size of the grid with what is enqueued beside it.
 
-        Never more than a finite space has.
+        It is never more than a finite space has.
         """
         if self.trials is None:
             return size_of_union(self.search_space, self.enqueue)
@@ -221,10 +220,10 @@ class Sweep(BaseModel):
         return {**self.parameters, **own}
 
     def stage_seeds(self, stage: int) -> tuple[int, ...]:
-        """The seeds of a stage, by its position: those of the sweep, unless it has replicates of its own.
+        """Return the seeds of a stage, by its position: those of the sweep, unless it has its own replicates.
 
-        Where those are a count, they are the sweep's first seeds, and the following ones if there are too few:
-        a condition that goes on goes on with its seeds.
+        If those are a count, they are the sweep's first seeds, and following ones if there are too few, so that a
+        condition keeps its seeds.
         """
         own = self.stages[stage].replicates if self.stages else None
         seeds = self.replicates.values
@@ -239,7 +238,7 @@ class Sweep(BaseModel):
     def varied(self) -> tuple[str, ...]:
         """The parameters that a replicate sets: the training seed, unless the file lists what varies.
 
-        None of a foreign project or command that takes no seed.
+        It is empty for a foreign project or command that takes no seed.
         """
         if self.replicates.vary is not None:
             return tuple(self.replicates.vary)
@@ -247,7 +246,7 @@ class Sweep(BaseModel):
         return () if seed is None else (seed,)
 
     def varied_by(self, seed: int) -> dict[str, int]:
-        """The parameters that the replicate of a seed sets, and to what; of any stage and of the confirmation."""
+        """Return the parameters that the replicate of a seed sets, with values, in any stage and the confirmation."""
         return self.replicates.numbers(seed, self.varied)
 
     @property

@@ -1,7 +1,6 @@
-"""The sections of a sweep file that say what is searched for, and how: one model a key.
+"""Define the sections of a sweep file on what is searched for, and how: one model for each key.
 
-Apart from `run_sections`, which say how often, how long and where. Everything is about one section by itself;
-what joins several is in the rules.
+`run_sections` has those on how often, how long and where. Rules over several sections are in `rules`.
 """
 
 from __future__ import annotations
@@ -114,12 +113,12 @@ class Pruner(BaseModel):
 
     @property
     def plain(self) -> dict[str, Any]:
-        """As a file writes it: the options beside the name."""
+        """Return it as a file writes it: the options beside the name."""
         return {"name": self.name, **self.options}
 
     @property
     def in_epochs(self) -> bool:
-        """Whether it counts epochs, and so sees one value an epoch."""
+        """Return whether it counts epochs, and so sees one value for each epoch."""
         wrapped = self.options.get("wrapped", {})
         return any(epochs_in(value) is not None for value in (*self.options.values(), *wrapped.values()))
 

@@ -1,4 +1,4 @@
-"""A sweep file's own short forms: names for the command line, each for a key of the file or for the ends of a range."""
+"""Expand a sweep file's own short forms: names on the command line for a key of the file or for the ends of a range."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ DECADES = "decades"  # `gamma_range: {decades: space.gamma}`: gamma_range=2 is 0
 def with_short_forms(
     document: Document, overrides: Mapping[str, str], sweep_keys: Collection[str]
 ) -> tuple[Document, dict[str, str]]:
-    """Write the overrides that use the file's own short forms out as what they are short for; the key itself goes.
+    """Expand overrides that use the file's own short forms, and remove the key `short_forms`.
 
-    A short form of a key is another name of it. One of decades takes the width of a range, `gamma_range=2` for 0.01
-    to 100, or its ends, `gamma_range=0.1,100`; the points a decade stay those of the file.
+    A short form of a key is another name of it. A short form of decades takes the width of a range, `gamma_range=2` for
+    0.01 to 100, or its ends, `gamma_range=0.1,100`. The points per decade stay those of the file.
 
     Args:
-        document: with or without `short_forms: {eta: optimizer.lr, gamma_range: {decades: space.gamma}}`.
+        document: a document with or without `short_forms: {eta: optimizer.lr, gamma_range: {decades: space.gamma}}`.
         overrides: key -> text of the command line.
-        sweep_keys: what a sweep file has; no short form may be called so.
+        sweep_keys: all keys of a sweep file; no short form may have such a name.
 
     Raises:
-        SpecError: a short form that is none, a value that is no width, or a key that is given in full, too.
+        SpecError: a short form is wrong, a value is not a width, or the key is given in full too.
     """
     forms = _checked(document, sweep_keys)
     data = {key: value for key, value in document.data.items() if key != OWN_SHORT_FORMS}

@@ -1,7 +1,4 @@
-"""Fixed parameters that another sweep has found: taken once, and written into the file as they were.
-
-What the other sweep has found is asked of whoever knows sweeps.
-"""
+"""Take fixed parameters from another sweep once, and write them into the sweep's file."""
 
 from __future__ import annotations
 
@@ -19,16 +16,16 @@ Take = Callable[[str, str, str, str], Mapping[str, Any]]
 
 
 def take_parameters(document: Document, taken: Take | None) -> Document:
-    """Put the values that another sweep has found below the document's own parameters and space.
+    """Add the values of another sweep's winner; the document's own parameters and space override them.
 
-    Values that stand in the document already, as in the file that a sweep was recorded with, are taken as they are.
+    Values that the document already has, as in a recorded file, stay.
 
     Args:
-        document: with `parameters` written out flat.
-        taken: finds the values.
+        document: a document with flat `parameters`.
+        taken: function that finds the values.
 
     Raises:
-        SpecError: the key does not hold together, or the other sweep has no such condition.
+        SpecError: the key is wrong, or the other sweep has no such condition.
     """
     raw = document.data.get(KEY)
     if raw is None:

@@ -1,6 +1,6 @@
-"""What a sweep trains: a study of this project, an entry point of a foreign one, or a command.
+"""Find what a sweep trains: a study of this project, an entry point of a foreign project, or a command.
 
-All three answer here to one description: which parameters there are.
+All three are described by their parameters.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ _GIT_URI = re.compile(r"[^/]*:")  # MLflow's own rule: a path has no colon befor
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """What is trained.
+    """Describes what is trained.
 
     Attributes:
-        label: as errors call it.
-        parameters: dotted parameter -> its type, None where that is not known.
-        is_open: it is a foreign project or a command, whose parameters have no type that binds.
+        label: its name in errors.
+        parameters: dotted parameter -> its type; None: not known.
+        is_open: it is a foreign project or a command; its parameters have no binding types.
         takes_all: it takes parameters that it does not declare: a project that declares none, or a command with
             {parameters}.
-        undeclared: parameters that the file says need not be declared.
-        seed_parameter: the one that comes from the replicates.
+        undeclared: parameters that need not be declared, as the file says.
+        seed_parameter: the parameter that comes from the replicates.
         is_command: it is a command.
         aliases: other names of parameters -> their own.
     """
@@ -53,11 +53,11 @@ class Target:
     aliases: Mapping[str, str] = field(default_factory=dict)
 
     def takes(self, name: str) -> bool:
-        """Whether a parameter can be given to it."""
+        """Return whether it takes a parameter."""
         return name in self.parameters or self.takes_all or name in self.undeclared
 
     def refusal(self, name: str) -> str:
-        """Why a parameter that it does not take is refused, with the way out."""
+        """Say why a parameter is refused, with the way out."""
         others = known_names(name, (other for other in self.parameters if other != self.seed_parameter))
         if self.is_command:
             return f"is not passed on by {self.label}; write --{name} {{{name}}} or {{parameters}} in it"
@@ -73,10 +73,10 @@ def find_target(
     project_parameters: ProjectParameters | None,
     aliases_of: Callable[[str], Mapping[str, str]] = lambda study: {},
 ) -> Target:
-    """The study, the foreign project or the command of a sweep file.
+    """Find the study, the foreign project or the command of a sweep file.
 
     Raises:
-        SpecError: neither, both, one that does not exist, or a key that does not go with it.
+        SpecError: the file names none or several, or one that does not exist, or has a key that does not go with it.
     """
     given = [key for key in ("study", "project", COMMAND) if document.data.get(key) is not None]
     if len(given) > 1:
@@ -113,7 +113,7 @@ def find_target(
 
 
 def with_command_defaults(document: Document) -> Document:
-    """The document of a command: in one line, with a name (the script's), and `seed_parameter` where it passes a seed.
+    """Return the document of a command in one line, with the script's name, and `seed_parameter` if it passes a seed.
 
     Raises:
         SpecError: the command cannot be read.
@@ -166,7 +166,7 @@ def _undeclared(document: Document) -> frozenset[str]:
 
 
 def with_entry_point(data: Mapping[str, Any]) -> dict[str, Any]:
-    """The contents of a sweep file with the entry point of a foreign project written out."""
+    """Return the contents of a sweep file with the default entry point of a foreign project."""
     if data.get("project") is None or data.get("entry_point") is not None:
         return dict(data)
     return {**data, "entry_point": ENTRY_POINT}

@@ -1,4 +1,4 @@
-"""The section of a sweep file that says which factor is the task: conditions are compared over its values."""
+"""Define the section of a sweep file on the factor that is the task: conditions are compared over its values."""
 
 from __future__ import annotations
 

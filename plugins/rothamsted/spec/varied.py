@@ -1,6 +1,6 @@
-"""What changes between the replicates of a condition: the training seed alone, or other numbers of the config with it.
+"""Check what changes between the replicates of a condition: only the training seed, or other numbers of the config too.
 
-Checked against the rest of the sweep and what it trains. How numbers become fields is in `run_sections.Replicates`.
+How numbers become fields is in `run_sections.Replicates`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def check_varied(sweep: Sweep, document: Document) -> None:
     """Check what varies against the rest of the sweep.
 
     Raises:
-        SpecError: with the key that is easiest to change.
+        SpecError: names the key that is easiest to change.
     """
     for number, stage in enumerate(sweep.stages):
         if stage.replicates is not None and stage.replicates.vary is not None:
@@ -39,10 +39,10 @@ def check_varied(sweep: Sweep, document: Document) -> None:
 
 
 def check_varied_fields(sweep: Sweep, document: Document, target: Target) -> None:
-    """Check that what varies are parameters of what is trained, which take whole numbers.
+    """Check that what varies are parameters of what is trained that take whole numbers.
 
     Raises:
-        SpecError: an unknown parameter, with the nearest ones, or one of another type.
+        SpecError: a parameter is unknown, with the nearest ones, or has another type.
     """
     for name in sweep.replicates.vary or ():
         if not target.takes(name):

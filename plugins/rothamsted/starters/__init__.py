@@ -1,1 +1,1 @@
-"""Sweep files to begin with: for a study that is here, or out of a file of W&B, Hydra or Optuna."""
+"""Write first sweep files: for a study in this project, or from a file of W&B, Hydra or Optuna."""

@@ -1,4 +1,4 @@
-"""Write a first sweep for a study that is here: its fields give the space, its metrics the objective."""
+"""Write a first sweep for a study in this project: its fields give the space, its metrics the objective."""
 
 from __future__ import annotations
 

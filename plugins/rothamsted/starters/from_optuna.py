@@ -1,8 +1,8 @@
 """Translate a Python script that uses Optuna: the suggest_* calls of its objective, its direction, sampler and trials.
 
-The script is read, not run. The objective itself is used as it is: a small file beside the sweep file calls it with
-`optuna.trial.FixedTrial`, so that `trial.suggest_float` gives the condition's value. What the source does not say in
-plain numbers and names is named with its line.
+The script is read, not run. The objective is used as it is: a small file beside the sweep file calls it with
+`optuna.trial.FixedTrial`, so that `trial.suggest_float` gives the condition's value. Values that are not plain numbers
+or names in the source are listed with their lines.
 """
 
 from __future__ import annotations

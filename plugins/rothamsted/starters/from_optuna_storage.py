@@ -1,4 +1,4 @@
-"""Begin where a study of Optuna has ended: its space and directions, and the best that it found to be tried first."""
+"""Go on from an Optuna study: take its space and directions, and try its best conditions first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A sweep file that is about to be written: its contents, and what could not be said in it."""
+"""Hold a sweep file before it is written: its contents, and what could not be translated."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Intervals, comparisons, factors, planning and racing on arrays of numbers: no MLflow, no Optuna, no files.
+"""Compute intervals, comparisons, factor effects, plans and races on arrays of numbers: no MLflow, no Optuna, no files.
 
-A statistic has to be provable by itself: numbers in, numbers out.
+Numbers go in and numbers come out, so that each statistic can be tested alone.
 """
 
 from rothamsted.catalog import CORRECTIONS, INTERVALS, TESTS

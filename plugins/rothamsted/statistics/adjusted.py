@@ -1,8 +1,9 @@
-"""Means of conditions as if none of them had lost a seed: what a missing seed would have added is taken into account.
+"""Adjust the means of conditions for missing seeds: the effect of a seed that a condition lacks is taken into account.
 
-A condition that failed on a hard seed has a better mean than it deserves. So values are taken as level of the condition
-plus effect of the seed, fitted by least squares to the cells that are there (Yates 1933, Empire Journal of Experimental
-Agriculture 1). A seed adds more where values scatter more: its effect counts in units of each condition's scale.
+A condition that failed on a hard seed has too good a mean. So each value is modelled as the level of its condition plus
+the effect of its seed, fitted by least squares to the values that exist (Yates 1933, Empire Journal of Experimental
+Agriculture 1). The effect of a seed is measured in units of each condition's scale: it is larger for conditions that
+scatter more.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ N_POLISHES = 4
 
 @dataclass(frozen=True, kw_only=True)
 class AdjustedMeans:
-    """Means over the seeds that are there, and means over all seeds."""
+    """Holds the means over the seeds that a condition has, and the means over all seeds."""
 
     mean: np.ndarray  # (condition,) adjusted for seed; the raw mean where no seed is missing; NaN without a value
     raw: np.ndarray  # (condition,) of the values that are there
@@ -64,7 +65,7 @@ def adjusted_means(values: np.ndarray) -> AdjustedMeans:
 
 
 def mean_of(values: np.ndarray) -> float:
-    """Return the mean of the finite values (replicate,), as every table has it: that of equal ones is their value."""
+    """Return the mean of the finite values (replicate,). The mean of equal values is exactly that value."""
     finite = values[np.isfinite(values)]
     if not len(finite):
         return float("nan")

@@ -1,8 +1,8 @@
-"""Medians, interquartile means and quantiles as if no condition had lost a seed.
+"""Adjust medians, interquartile means and quantiles of conditions for missing seeds.
 
-Apart from `adjusted`, which fits means by least squares: one bad seed would move what is filled in here. A missing
-value is taken as the level of its condition plus the effect of its seed, both by median polish (Tukey 1977,
-Exploratory Data Analysis), and the number is that of the row without gaps.
+A missing value is filled in by the level of its condition plus the effect of its seed, both from median polish (Tukey
+1977, Exploratory Data Analysis). The number is then taken over the filled row. The least squares of `adjusted` would
+let one bad seed move what is filled in.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ N_POLISHES = 10
 
 
 def adjusted_centres(values: np.ndarray, over: str) -> AdjustedMeans:
-    """Return the numbers of conditions, adjusted for the seeds that they lack; of `over: mean` see `adjusted_means`.
+    """Return the numbers of conditions, adjusted for the seeds that they lack. For `over: mean` use `adjusted_means`.
 
     Only conditions that are linked by common seeds are adjusted to each other. A condition that lacks none of their
     seeds keeps the number of its own values, bit for bit.
@@ -53,7 +53,7 @@ def adjusted_centres(values: np.ndarray, over: str) -> AdjustedMeans:
 def polished(x: np.ndarray) -> np.ndarray:
     """Return values (condition, seed) with missing ones (NaN) filled in by level of the row plus effect of the column.
 
-    Every row and every column has a value.
+    Every row and every column must have a value.
     """
     level, effect, _ = polished_parts(x)
     return np.where(np.isfinite(x), x, level[:, None] + effect)

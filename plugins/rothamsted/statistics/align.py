@@ -1,6 +1,6 @@
-"""Replicates of one condition put side by side, step by step.
+"""Put replicates of one condition side by side, step by step.
 
-Replicates do not always measure at the same steps: one diverges early, one was interrupted.
+Replicates need not measure at the same steps: one may diverge early, another may be interrupted.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ def align(histories: Sequence[Sequence[Measured]], metric: str) -> tuple[np.ndar
     """Put one metric of several replicates on common steps.
 
     Args:
-        histories: The measurements of each replicate, in any order; of two at one step the later counts.
+        histories: The measurements of each replicate, in any order. If two have the same step, the later one counts.
         metric: Its name; a measurement without it has no value at that step.
 
     Returns:
-        Steps (point,) in rising order, every step at which some replicate has the metric, and values
-        (replicate, point), NaN where a replicate has none: never filled in from a neighbour.
+        Steps (point,) in rising order: every step at which some replicate has the metric. Values (replicate, point),
+        NaN where a replicate has none. Nothing is interpolated.
     """
     curves = [
         {measured.step: measured.metrics[metric] for measured in history if metric in measured.metrics}

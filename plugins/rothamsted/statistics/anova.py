@@ -1,6 +1,6 @@
-"""Sums of squares of a linear model of factors: Type II, for any pattern of missing observations.
+"""Compute Type II sums of squares of a linear model of factors, for any pattern of missing observations.
 
-It is linear algebra on coded levels: what is tested, left out and told to a reader is elsewhere.
+This is linear algebra on coded levels. `factors` decides what is tested, left out and said.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ MISSED_TOLERANCE = 1e-6  # a mean whose contrast the data reach to less than thi
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Term:
-    """A main effect, an interaction or a block of the model."""
+    """Names a main effect, an interaction or a block of the model."""
 
     factors: tuple[Coded, ...]
     is_block: bool = False
@@ -30,14 +30,14 @@ class Term:
         return " x ".join(factor.name for factor in self.factors)
 
     def holds(self, other: Term) -> bool:
-        """Whether the other term is marginal to this one: made of some, not all, of its factors."""
+        """Return whether the other term is marginal to this one: made of some, not all, of its factors."""
         mine, others = ({factor.name for factor in term.factors} for term in (self, other))
         return self.is_block == other.is_block and others < mine
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Model:
-    """A least-squares fit, as a triangle: the observations turned until few rows hold all that they say."""
+    """Holds a least-squares fit in triangular form (QR): few rows with all the information of the observations."""
 
     terms: tuple[Term, ...]
     columns: tuple[np.ndarray, ...]  # (row, column) of the intercept and of each term, turned
@@ -54,7 +54,7 @@ class Model:
 
     @property
     def residual_df(self) -> int:
-        """Observations less parameters that can be estimated."""
+        """Give the residual degrees of freedom: observations less parameters that can be estimated."""
         return self.n - len(self.triangle)
 
     def unscale(self, squares: float) -> float:
@@ -82,7 +82,7 @@ def fit(values: np.ndarray, terms: Sequence[Term], conditions: np.ndarray) -> Mo
 
     Args:
         values: (observation,) finite.
-        terms: What the mean of an observation is a sum of, beside the grand mean.
+        terms: The terms that, with the grand mean, add up to the mean of an observation.
         conditions: (observation,) number of the combination of levels, blocks apart; from 0 without gaps.
     """
     centre = float(values.mean())
@@ -113,9 +113,9 @@ def fit(values: np.ndarray, terms: Sequence[Term], conditions: np.ndarray) -> Mo
 def type_two(model: Model, term: Term) -> tuple[int, float]:
     """Return degrees of freedom and Type II sum of squares of one term.
 
-    What the term explains beyond every term that does not contain it. Yates (1934), Journal of the American
+    It is what the term explains beyond all terms that do not contain it. Yates (1934), Journal of the American
     Statistical Association 29(185), the method of fitting constants; named Type II by SAS.
-    In units of 4**exponent; 0 degrees of freedom where the term is confounded with the others.
+    The sum is in units of 4**exponent. A term that is confounded with the others has 0 degrees of freedom.
     """
     intercept, *columns = model.columns
     own = columns[model.terms.index(term)]
@@ -144,9 +144,9 @@ def directions(rest: np.ndarray, own: np.ndarray) -> np.ndarray:
 def marginal_means(model: Model, factor: Coded) -> tuple[np.ndarray, np.ndarray]:
     """Return estimated marginal means of a factor's levels and their variance factors.
 
-    The mean of the fitted values over all combinations of the other factors' levels and blocks, with equal
-    weight. Searle, Speed & Milliken (1980), The American Statistician 34(4). The sampling variance of a mean
-    is its factor times the error variance.
+    Each is the mean of the fitted values over all combinations of the other factors' levels and blocks, with equal
+    weight. Searle, Speed & Milliken (1980), The American Statistician 34(4). The sampling variance of a mean is its
+    factor times the error variance.
 
     Returns:
         Means (level,) and factors (level,); NaN where empty cells leave the mean without an estimate.

@@ -1,7 +1,7 @@
-"""Curves of several replicates as one mean curve with its interval band.
+"""Turn the curves of several replicates into one mean curve with an interval band.
 
-Apart from `align`, which puts measurements of equal steps side by side and fills nothing in: along seconds, and
-wherever replicates measure at different places, a common grid has to be made.
+Along seconds, or if replicates measure at different places, a common grid is made and curves are interpolated. `align`
+does not interpolate.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ Grid = Literal["linear", "log"]
 
 @dataclass(frozen=True, kw_only=True)
 class CurveBand:
-    """The mean over replicates along an axis, and an interval for it at each point by itself.
+    """Holds the mean over replicates along an axis, and an interval for the mean at each point.
 
-    The level holds point by point, not for the curve as a whole.
+    The level holds for each point alone, not for the curve as a whole.
     """
 
     x: np.ndarray  # (point,) rising
@@ -53,27 +53,27 @@ def band(
 ) -> CurveBand:
     """Put curves on common points and give their mean an interval at each.
 
-    A replicate is alive at a point that it measured, or that lies between two of its measurements next to each
-    other: there it has the value of the straight line between them. Before its first and after its last
-    measurement it has no value, nor beside a measurement that is NaN or infinite. Where replicates end at
-    different places the mean jumps although no curve does: `n` shows it.
+    A replicate has a value at each point that it measured. Between two neighbouring measurements its value is on the
+    straight line between them. It has no value before its first and after its last measurement, nor next to a
+    measurement that is NaN or infinite. If replicates end at different places the mean jumps although no curve does;
+    `n` shows it.
 
     Args:
-        curves: For each replicate x and y, (point,) each. Where x is not rising it is sorted; of two measurements
-            at one x the later counts; one without a finite x is left out.
+        curves: For each replicate x and y, (point,) each. They are sorted by x. If two measurements have the same x,
+            the later one counts. A measurement without a finite x is left out.
         level: Nominal coverage, in (0, 1).
-        n_points: Of a grid that has to be made, 2 or more.
-        grid: The points themselves, rising; or how they are spread from the least to the greatest x (for "log":
-            from the least above 0). Left out, the same as "linear". Where one curve has every x of all the others
-            (all measured at the same steps, or some ended early), its x are the grid and nothing is spread.
-        method: A name of INTERVALS that is not one of shares of rows, which values between two measurements need not
-            be. The bootstrap draws whole replicates.
+        n_points: Number of points of a grid that is made, 2 or more.
+        grid: The points themselves, rising; or how they are spread from the least to the greatest x (for "log": from
+            the least above 0). The default is "linear". If one curve has every x of all the others, its x are the grid.
+            That is so if all measured at the same steps, or some ended early.
+        method: A name of INTERVALS, but not one for shares of rows: interpolated values need not be such shares. The
+            bootstrap draws whole replicates.
         metric: What is known of the metric: the band keeps to its range.
         seed: Where the bootstrap's resamples come from.
         n_resamples: Of the bootstrap, at each point, at least 999.
 
     Returns:
-        The band; of no measurement at all, one without points.
+        The band. Without any measurement it has no points.
 
     Raises:
         SpecError: No method of this name, or one of shares of rows.

@@ -1,9 +1,9 @@
-"""Which condition is best, which ones can be, and what can be said of each other one: one procedure for all of it.
+"""Find which condition is best, which others may be, and what is known of each: one procedure for all of it.
 
-One p-value a condition, of being the best, gives the set, the limits and the verdicts. The truly best condition is
-fixed, whoever wins by luck: it leaves the set with probability at most 1 - level. To compare all with the winner as if
-it had been named beforehand would forget that the data chose it. Subset selection: Gupta (1965), Technometrics 7(2);
-comparisons with the best: Hsu (1984), Annals of Statistics 12(3).
+One p-value for each condition, for the hypothesis that it is the best, gives the set, the limits and the verdicts. The
+truly best condition is left out of the set with probability at most 1 - level. A comparison of all conditions with the
+winner would ignore that the data chose the winner. Subset selection: Gupta (1965), Technometrics 7(2); comparisons with
+the best: Hsu (1984), Annals of Statistics 12(3).
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ Verdict = Literal["worse", "as good", "open", ""]
 
 @dataclass(frozen=True, kw_only=True)
 class AgainstBest:
-    """One condition against the best of the others.
+    """Holds the comparison of one condition with the best of the others.
 
-    Difference and limits are how much worse it is, in the metric's units, whichever direction is better: positive is
-    worse. low <= difference <= high; low is above 0 only for "worse", high is never below 0. An end that nothing is
-    known of is infinite.
+    Difference and limits say how much worse it is, in the metric's units. Positive is worse, whichever direction is
+    better. low <= difference <= high; low is above 0 only for "worse", and high is never below 0. A limit that is not
+    known is infinite.
     """
 
     n: int  # finite values
@@ -49,7 +49,7 @@ class AgainstBest:
 
 @dataclass(frozen=True, kw_only=True)
 class BestResult:
-    """What one sweep says of its best condition."""
+    """Holds what one sweep says about its best condition."""
 
     winner: int  # condition with the best mean
     rows: tuple[AgainstBest, ...]  # (condition,)
@@ -63,13 +63,13 @@ class BestResult:
 
     @property
     def members(self) -> tuple[int, ...]:
-        """Conditions that cannot be ruled out as the best, in the order given; the winner is one of them."""
+        """Give the conditions that may be the best, in the order given. The winner is one of them."""
         return tuple(index for index, row in enumerate(self.rows) if row.is_in_set)
 
 
 @dataclass(frozen=True, kw_only=True)
 class BestMethod:
-    """A way of testing "this condition is the best"."""
+    """Describes a way of testing "this condition is the best"."""
 
     label: str  # how a table names it
     needs: tuple[int, int]  # conditions; those among them with two values
@@ -97,26 +97,26 @@ def compare_with_best(
     means: np.ndarray | None = None,
     over: str = MEAN,
 ) -> BestResult | None:
-    """Say of each condition whether it can be the best, is worse, is as good, or is open.
+    """Say for each condition whether it is worse than the best, as good, or open, and whether it may be the best.
 
-    "worse": worse than the best of the others; the family of these claims errs with probability at most 1 - level.
-    "as good": at most `smallest_difference` worse than the best, which may be shown of one that is worse by less than
-    that. "open": neither is known. Without a smallest difference only a winner all of whose rivals are ruled out is
-    "as good". A condition that is open may be outside the set: probably not the best.
+    "worse": worse than the best of the others; the family of these claims errs with probability at most 1 - level. "as
+    good": at most `smallest_difference` worse than the best. A condition that is worse by less than that can be "as
+    good". "open": neither is known. Without a smallest difference only the winner can be "as good", when all others are
+    ruled out. An open condition may be outside the set: it is probably not the best.
 
     Args:
         values: (condition, replicate). NaN marks a missing value, infinity a run that diverged; both are left out. A
-            condition without any finite value is no candidate: nothing is promised of it.
+            condition without any finite value is not a candidate: nothing is said about it.
         direction: "minimize" (lower is better) or "maximize".
-        is_paired: Column r has the same seed in every condition. Else columns are in the order recorded, not sorted.
+        is_paired: Whether column r has the same seed in every condition. If not, columns are in the order recorded, not
+            sorted.
         level: In (0, 1).
-        smallest_difference: That matters, in the metric's units; None counts as 0.
+        smallest_difference: The smallest difference that matters, in the metric's units; None counts as 0.
         method: A name in BEST_METHODS. With three conditions or fewer, or fewer than three that have two values, the
             method is "simple".
-        means: (condition,) that conditions are ranked by, where that is decided elsewhere: the winner has the best of
-            them. None: the method's own.
-        over: What stands for the values of a condition, see `centres.centre_of`. For another than the mean there is one
-            method, see `best_centres`.
+        means: (condition,) means to rank conditions by: the winner has the best of them. None: the method's own means.
+        over: The number of a condition, see `centres.centre_of`. For other numbers than the mean there is one method,
+            see `best_centres`.
 
     Returns:
         The result, the same for any order of the conditions; None without any finite value.

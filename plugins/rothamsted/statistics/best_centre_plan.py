@@ -1,8 +1,8 @@
-"""How many seeds would decide what is open by medians, interquartile means or quantiles: by resampling the sweep.
+"""Plan how many seeds would decide open verdicts about medians, interquartile means or quantiles, by resampling.
 
-Apart from `best_power`, which draws normal values: rare bad seeds are why somebody asks for a median, and only the
-values themselves have them. Seeds are drawn with replacement, all conditions at once where seeds are common, and judged
-as `compare_with_best` judges. A plan, not a promise: seeds that have not been seen cannot be drawn.
+Seeds are drawn with replacement, for all conditions at once if seeds are common, and judged as `compare_with_best`
+judges. `best_power` draws normal values instead, which have no rare bad seeds. The answer is a plan and no promise:
+seeds that have not been seen cannot be drawn.
 """
 
 from __future__ import annotations
@@ -37,21 +37,21 @@ def seeds_to_decide_by(
     power: float = DEFAULT_POWER,
     most: int = MOST_SEEDS,
 ) -> tuple[int | None, ...]:
-    """Return for each condition how many seeds, in all, would decide what is open now; see `best_power`.
+    """Return for each condition how many seeds, in all, would decide its open verdict; see `best_power`.
 
     Args:
         values: (condition, seed), as `compare_with_best` takes them.
-        over: See `centres.centre_of`, another than the mean.
+        over: See `centres.centre_of`; not the mean.
         direction: As `compare_with_best`; so are is_paired, level and smallest_difference.
         is_paired: Whether columns are seeds.
         rng: Where the resampled sweeps come from; equal generators give equal answers.
-        level: Of the verdicts.
-        smallest_difference: That matters.
+        level: Confidence level of the verdicts.
+        smallest_difference: The smallest difference that matters, in the metric's units.
         power: Share of resampled sweeps in which a condition is decided, in (0, 1).
-        most: Seeds that are thought of.
+        most: Greatest number of seeds that is tried.
 
     Returns:
-        (condition,) the present number where the verdict is not open; None where more than `most` would be needed.
+        (condition,) the present number if the verdict is not open; None if more than `most` would be needed.
     """
     found = compare_with_best(
         values,

@@ -1,9 +1,9 @@
-"""Which condition is best by medians, interquartile means or quantiles: one-sided tests of each pair, corrected.
+"""Find the best condition by medians, interquartile means or quantiles: one-sided tests of each pair, corrected.
 
 - median on common seeds: the exact sign test. Its hypothesis: the condition is at least as good as the other on half of
   the seeds or more. Limits: order statistics of the differences.
 - median not paired, and quantiles: a lower limit of one and an upper limit of the other, each by order statistics and
-  with half of the error. It holds for any two distributions, paired or not.
+  with half of the error. They hold for any two distributions, paired or not.
 - interquartile mean: Yuen's test of trimmed means with winsorized variances (Yuen 1974, Biometrika 61(1)), on common
   seeds with their covariance (Wilcox 2017, Introduction to Robust Estimation and Hypothesis Testing), else with the
   degrees of freedom of the smaller sample; p-values times `TAILS`, because few values make them too small.
@@ -29,7 +29,7 @@ MOST_NEEDED = 1_000
 
 
 class Pairs(NamedTuple):
-    """One condition against each other, (..., other): p of being no worse, and the limits of the difference."""
+    """Holds the comparisons of one condition with each other, (..., other): p of being no worse, and the limits."""
 
     p: np.ndarray  # NaN where nothing can be said
     low: np.ndarray
@@ -37,10 +37,10 @@ class Pairs(NamedTuple):
 
 
 def by_centres(centre: Centre) -> Callable[[np.ndarray, bool, float, np.ndarray], Findings]:
-    """Return the method for a centre, as `best.BestMethod.run`: values with lower better, is_paired, alpha, resolution.
+    """Return the method for a centre, a function as `best.BestMethod.run`: (values, is_paired, alpha, resolution).
 
     Args:
-        centre: Of the values as they are given: of a metric that is maximized with q turned, see `turned`.
+        centre: The centre of values of which lower is better. For a metric that is maximized, see `turned`.
     """
 
     def run(x: np.ndarray, is_paired: bool, alpha: float, resolution: np.ndarray) -> Findings:
@@ -65,14 +65,14 @@ def by_centres(centre: Centre) -> Callable[[np.ndarray, bool, float, np.ndarray]
 
 
 def by_pair(x: np.ndarray, i: int, tail: float, resolution: np.ndarray, centre: Centre, is_paired: bool) -> Pairs:
-    """Return what the tests say of condition i against each other; of itself nothing.
+    """Test condition i against each other condition.
 
     Args:
         x: (..., condition, seed), NaN marks a missing value.
         i: A condition.
         tail: Error of each limit.
         resolution: (condition,) differences up to this are rounding.
-        centre: What is compared.
+        centre: The number that is compared.
         is_paired: Whether columns are seeds.
     """
     by_name = {"sign": _by_signs, "bounds": _by_bounds, "trimmed": _by_trimmed if is_paired else _by_trimmed_unpaired}
@@ -90,14 +90,14 @@ def method_of(centre: Centre, is_paired: bool) -> str:
 
 
 def turned(centre: Centre, direction: str) -> Centre:
-    """Return the centre of values whose sign is turned where they are maximized."""
+    """Return the centre to use for values that change their sign because they are maximized."""
     if direction == "minimize" or centre.kind != "quantile":
         return centre
     return Centre(kind=centre.kind, q=1 - centre.q)
 
 
 def fewest_seeds(centre: Centre, n_conditions: int, *, level: float, is_paired: bool) -> int:
-    """Return the fewest seeds at which one of so many conditions can be called worse at all."""
+    """Return the fewest seeds with which one of `n_conditions` can be called worse at all."""
     tail = round(1 - level, 12) / max(n_conditions * (n_conditions - 1), 1)
     if centre.kind == "iqm":
         return LEAST_N_IQM

@@ -1,6 +1,6 @@
-"""Decide from p-values of being the best: who is in the set, who is worse, and how limits agree with that.
+"""Decide from p-values of being the best which conditions are in the set and which are worse, and fit limits to that.
 
-Lower is better. All arrays may have leading axes: one sweep each, for simulation.
+Lower is better. All arrays may have leading axes, one entry for each simulated sweep.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from rothamsted.statistics.corrections import holm
 
 @dataclass(frozen=True, kw_only=True)
 class Findings:
-    """What a method found of each condition, (..., condition)."""
+    """Holds what a method found about each condition, (..., condition)."""
 
     mean: np.ndarray
     p: np.ndarray  # of being the best; NaN where nothing was compared
@@ -27,20 +27,20 @@ class Findings:
 
 @dataclass(frozen=True, kw_only=True)
 class Decision:
-    """Who can be the best, and who is worse than the best for sure."""
+    """Holds which conditions may be the best, and which are worse than the best."""
 
     is_in_set: np.ndarray  # (..., condition)
     is_worse: np.ndarray  # (..., condition)
 
 
 def decide(p: np.ndarray, mean: np.ndarray, alpha: float, *, factor: float = 1.0) -> Decision:
-    """Return the set, and the conditions that are worse: by Holm over all of them, and never of the set.
+    """Return the set, and the conditions that are worse: by Holm's correction over all of them, and never members.
 
     Args:
-        p: (..., condition) of being the best; NaN stays in the set.
-        mean: (..., condition); the best one is in the set whatever its p-value.
+        p: (..., condition) p-values of being the best; a condition with NaN stays in the set.
+        mean: (..., condition); the best mean is in the set whatever its p-value.
         alpha: Error rate of the set, and of the family of claims that a condition is worse.
-        factor: Of the p-values, for the set.
+        factor: The p-values are multiplied by it for the set.
     """
     p = np.where(np.isnan(p), 1.0, p)
     is_in_set = (factor * p > alpha) | (mean == mean.min(axis=-1, keepdims=True))
@@ -48,7 +48,7 @@ def decide(p: np.ndarray, mean: np.ndarray, alpha: float, *, factor: float = 1.0
 
 
 def behind_best_other(mean: np.ndarray) -> np.ndarray:
-    """Return by how much each mean is above the least of the others; NaN where there is no other."""
+    """Return by how much each mean is above the least of the others, NaN if there is no other."""
     if mean.shape[-1] < 2:
         return np.full(mean.shape, np.nan)
     two = np.sort(mean, axis=-1)[..., :2]
@@ -56,18 +56,18 @@ def behind_best_other(mean: np.ndarray) -> np.ndarray:
 
 
 def bounded_low(low: np.ndarray, difference: np.ndarray, is_worse: np.ndarray) -> np.ndarray:
-    """Return lower limits that say what the verdict says: above 0 only where worse, and never above the difference."""
+    """Return lower limits that agree with the verdicts: above 0 only for "worse", and never above the difference."""
     low = np.minimum(low, difference)
     return np.where(is_worse, np.maximum(low, 0.0), np.minimum(low, 0.0))
 
 
 def greatest_high(high: np.ndarray, difference: np.ndarray, is_worse: np.ndarray) -> np.ndarray:
-    """Return upper limits: the greatest over the others that can be the best one, at least 0 and the difference.
+    """Return upper limits: the greatest over the others that may be the best, and at least 0 and the difference.
 
     Args:
         high: (..., condition, other) upper limits of mean minus the other's mean.
         difference: (..., condition) from the best of the others.
-        is_worse: (..., condition) others that are not the best one for sure.
+        is_worse: (..., condition) which conditions are worse, so that they cannot be the best.
     """
     is_itself = np.eye(high.shape[-1], dtype=bool)
     greatest = np.where(is_worse[..., None, :] | is_itself, 0.0, high).max(axis=-1)

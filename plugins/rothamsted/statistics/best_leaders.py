@@ -1,6 +1,6 @@
-"""The method "leaders": each condition against leaders chosen by the other seeds, with moderated variances.
+"""Run the method "leaders": test each condition against leaders chosen by the other seeds, with moderated variances.
 
-4 conditions or more. docs/statistics.md states what it estimates, how often it errs and where it does not hold.
+It needs 4 conditions or more. docs/statistics.md states what it estimates, how often it errs and where it fails.
 Calibrated and checked by simulation: tests/statistics/best_settings.py.
 """
 
@@ -22,11 +22,11 @@ SET_FACTOR = 1.3  # of a p-value, for the set: found by simulation, so that the 
 
 
 def by_leaders(x: np.ndarray, alpha: float, resolution: np.ndarray) -> Findings:
-    """Return what the leaders say of each condition.
+    """Test each condition against its leaders.
 
     Args:
-        x: (..., condition, seed), lower is better, NaN marks a missing value; at least 4 conditions, 3 of them with
-            two values, and no condition or seed without any. Where nothing is paired, columns are in recorded order.
+        x: (..., condition, seed), lower is better, NaN marks a missing value; at least 4 conditions, 3 of them with two
+            values, and no condition or seed without any. If seeds are not paired, columns are in recorded order.
         alpha: 1 - level.
         resolution: (condition,) differences up to this are rounding.
     """
@@ -46,7 +46,7 @@ def by_leaders(x: np.ndarray, alpha: float, resolution: np.ndarray) -> Findings:
 
 
 def decide_by_leaders(x: np.ndarray, alpha: float, resolution: np.ndarray) -> Decision:
-    """Return the set and the claims alone, without limits, which take most of the time: see `by_leaders`."""
+    """Return only the set and the conditions that are worse; see `by_leaders`. Its limits take most of its time."""
     return _decided(x, alpha, resolution)[2]
 
 

@@ -1,7 +1,7 @@
-"""How many seeds "which is best" takes, and what so many seeds can show, by simulation of that same procedure.
+"""Plan how many seeds "which is best" takes, and what a number of seeds can show, by simulating that procedure.
 
-From a sweep's own variances: normal values are drawn with them, and judged as `compare_with_best` judges. A share of
-simulated sweeps has an error of 2 to 5 percentage points, so that the answers are plans, not promises.
+Normal values are drawn with a sweep's own variances, and judged as `compare_with_best` judges. A share of simulated
+sweeps has an error of 2 to 5 percentage points, so the answers are plans and no promises.
 """
 
 from __future__ import annotations
@@ -50,11 +50,11 @@ def seeds_to_decide(
     power: float = DEFAULT_POWER,
     most: int = MOST_SEEDS,
 ) -> tuple[int | None, ...]:
-    """Return for each condition how many seeds, in all, would decide what is open now.
+    """Return for each condition how many seeds, in all, would decide its open verdict.
 
-    That is the number at which its verdict is "worse" or "as good" in a share `power` of simulated sweeps in which
-    every condition has so many seeds, and means and variances are those estimated. The winner of few seeds looks better
-    than it is, so that the true number is often greater.
+    With that number its verdict is "worse" or "as good" in a share `power` of simulated sweeps. In them every condition
+    has so many seeds, and the estimated means and variances. The winner of few seeds looks better than it is, so the
+    true number is often greater.
 
     Args:
         values: See `compare_with_best`.
@@ -64,11 +64,11 @@ def seeds_to_decide(
         level: See `compare_with_best`.
         smallest_difference: See `compare_with_best`. Without it, conditions that are equally good stay open for ever.
         power: Share of sweeps, in (0, 1).
-        most: Seeds that are thought of.
+        most: Greatest number of seeds that is tried.
 
     Returns:
-        (condition,) the present number where the verdict is not open; None where more than `most` seeds would be
-        needed, where no spread is known, and for a condition without a value.
+        (condition,) the present number if the verdict is not open. None if more than `most` seeds would be needed, if
+        no spread is known, and for a condition without a value.
 
     Raises:
         ValueError: As `compare_with_best`, or a power outside (0, 1).
@@ -100,15 +100,17 @@ def seeds_to_decide(
 def power_of_best(
     variances: np.ndarray, n: int, difference: float, *, rng: np.random.Generator, level: float = DEFAULT_LEVEL
 ) -> float:
-    """Return the chance that n seeds call a condition worse that is worse by this difference than all others, tied.
+    """Return the chance that n seeds call a condition worse if it is worse by `difference` than all others.
+
+    The others are equal.
 
     Args:
-        variances: (condition,) of a value, the seed's part taken out where seeds are common. Each condition is the
+        variances: (condition,) variances of a value, without the seed's part if seeds are common. Each condition is the
             worse one in turn.
         n: Seeds of each condition, 2 or more.
         difference: In the metric's units, positive.
         rng: Where the simulated sweeps come from.
-        level: Of "which is best".
+        level: Confidence level of the verdict.
 
     Raises:
         ValueError: Fewer than two conditions, a variance that is not positive, n below 2, or a level outside (0, 1).
@@ -128,9 +130,9 @@ def detectable_loss(
     power: float = DEFAULT_POWER,
     level: float = DEFAULT_LEVEL,
 ) -> float:
-    """Return by how much a condition must be worse than the others, for n seeds to call it worse with this power.
+    """Return by how much a condition must be worse than the others so that n seeds call it worse with this power.
 
-    See `power_of_best`. Infinite where no difference is called worse so often.
+    See `power_of_best`. It is infinite if no difference is called worse so often.
 
     Raises:
         ValueError: As `power_of_best`, or a power outside (0, 1).
@@ -159,9 +161,9 @@ def seeds_to_show(
     level: float = DEFAULT_LEVEL,
     most: int = MOST_SEEDS,
 ) -> int | None:
-    """Return the fewest seeds that call a condition worse which is worse by this difference, with this power.
+    """Return the fewest seeds that, with this power, call a condition worse if it is worse by `difference`.
 
-    See `power_of_best`; None beyond `most`.
+    See `power_of_best`. It is None if more than `most` would be needed.
 
     Raises:
         ValueError: As `power_of_best`, or a power outside (0, 1).

@@ -1,4 +1,4 @@
-"""Say what a reader of "which is best" must know: what could not be tested, and where the error rates do not hold."""
+"""Write the remarks on "which is best": what could not be tested, and where the error rates do not hold."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ FAR_NOISIER = 3.0  # times the median standard deviation of the others
 
 
 def note(lower: np.ndarray, p: np.ndarray, *, n_missing: int) -> str:
-    """Return how many conditions are members only because nothing could be tested, and how many are no candidates.
+    """Say how many conditions are members only because they could not be tested, and how many are not candidates.
 
     Args:
         lower: (condition, seed) of the candidates.
-        p: (condition,) of being the best.
-        n_missing: Conditions without a finite value.
+        p: (condition,) p-values of being the best.
+        n_missing: Number of conditions without a finite value.
     """
     parts = []
     if len(lower) == 1:
@@ -39,9 +39,9 @@ def warnings(lower: np.ndarray, mean: np.ndarray, *, n_diverged: int, is_clipped
 
     Args:
         lower: (condition, seed) of the candidates, lower is better.
-        mean: (condition,) the same way.
-        n_diverged: Runs with an infinite value.
-        is_clipped: Whether values were too far out to compute with.
+        mean: (condition,) means, lower is better.
+        n_diverged: Number of runs with an infinite value.
+        is_clipped: Whether some values were too large to compute with.
     """
     sd = moments(lower.T)[1]
     winner = int(np.argmin(mean))
@@ -71,13 +71,13 @@ def warnings(lower: np.ndarray, mean: np.ndarray, *, n_diverged: int, is_clipped
 
 
 def too_few(lower: np.ndarray, centre: Centre, words: str, *, level: float, is_paired: bool) -> str:
-    """Say that no condition can be called worse by so few seeds, and how many it takes; empty where they are enough.
+    """Say that so few seeds cannot call a condition worse, and how many can; empty if they are enough.
 
     Args:
         lower: (condition, seed) of the candidates.
-        centre: Another one than the mean.
-        words: What it is called, of the values as they were logged.
-        level: Of the verdicts.
+        centre: The number of a condition; not the mean.
+        words: Its name, for the values as they were logged.
+        level: Confidence level of the verdicts.
         is_paired: Whether columns are seeds.
     """
     n_conditions, n = len(lower), int(np.isfinite(lower).sum(axis=1).max())

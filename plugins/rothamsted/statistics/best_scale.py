@@ -15,7 +15,7 @@ LEAST_RESOLUTION = 1e-60
 
 @dataclass(frozen=True, kw_only=True)
 class Scaled:
-    """Values in units near the median standard deviation: middle + 2**exponent * values are those given."""
+    """Holds values in units near the median standard deviation. The given values are middle + 2**exponent * values."""
 
     values: np.ndarray  # (condition, seed)
     middle: float

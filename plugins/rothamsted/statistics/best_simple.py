@@ -1,6 +1,6 @@
-"""The method "simple": one-sided t tests of each pair, corrected by Bonferroni and Holm.
+"""Run the method "simple": one-sided t tests of each pair, corrected by Bonferroni and Holm.
 
-For two and three conditions, where leaders have nothing to choose from. Paired: Student's t of the differences on
+It is for two and three conditions, which are too few for leaders. Paired: Student's t of the differences on
 common seeds. Not paired: Welch's statistic with the degrees of freedom of the smaller sample, which is valid for any
 two variances (Mickey & Brown 1966, Annals of Mathematical Statistics 37(3)).
 """
@@ -17,13 +17,13 @@ N_ALTERNATIONS = 200  # three conditions with gaps take more of them than thirty
 
 
 def by_pairs(x: np.ndarray, is_paired: bool, alpha: float, resolution: np.ndarray) -> Findings:
-    """Return what pairwise t tests say of each condition.
+    """Test each condition by pairwise t tests.
 
     A condition is ruled out if any other is better, with alpha shared among the others; it is worse if that holds
     with Holm's correction over all conditions. The limits of all pairs hold together (Bonferroni).
 
     Args:
-        x: (..., condition, seed), lower is better, NaN marks a missing value; no condition without any value.
+        x: (..., condition, seed), lower is better, NaN marks a missing value; each condition has a value.
         is_paired: Whether columns are seeds.
         alpha: 1 - level.
         resolution: (condition,) differences up to this are rounding.

@@ -1,7 +1,4 @@
-"""Bootstrap bounds for means: replicates drawn again with replacement, by scipy.
-
-Resampling has limits of its own: so few values that it cannot reach the tails, ties, constant data.
-"""
+"""Compute bootstrap bounds for means by scipy: replicates are drawn again with replacement."""
 
 from __future__ import annotations
 
@@ -15,16 +12,15 @@ MEMORY_ELEMENTS = 2**21  # resampled numbers held at a time: 16 MB
 
 
 def percentile_bounds(values: np.ndarray, level: float, seed: int, n_resamples: int) -> tuple[np.ndarray, np.ndarray]:
-    """Percentile bootstrap: the quantiles of the resampled means.
+    """Return percentile bootstrap bounds: the quantiles of the resampled means.
 
-    Too narrow for few replicates. Simulated coverage of nominal 95 %: normal values 0.84 at n = 5 and 0.93 at 20,
-    exponential values 0.79 and 0.90.
-    Efron & Tibshirani (1993), An Introduction to the Bootstrap, chapter 13.
+    They are too narrow for few replicates. Simulated coverage of nominal 95 %: normal values 0.84 at n = 5 and 0.93 at
+    20, exponential values 0.79 and 0.90. Efron & Tibshirani (1993), An Introduction to the Bootstrap, chapter 13.
 
     Args:
         values: (replicate, point), all finite and no column constant. A resample draws whole replicates.
         level: Nominal coverage.
-        seed: Where resamples come from. The order of replicates has no influence.
+        seed: Seed of the resamples. The order of replicates has no influence.
         n_resamples: At least LEAST_RESAMPLES.
 
     Returns:
@@ -34,10 +30,10 @@ def percentile_bounds(values: np.ndarray, level: float, seed: int, n_resamples: 
 
 
 def bca_bounds(values: np.ndarray, level: float, seed: int, n_resamples: int) -> tuple[np.ndarray, np.ndarray]:
-    """Bias-corrected and accelerated bootstrap: quantiles moved for bias and skewness.
+    """Return bias-corrected and accelerated bootstrap bounds: quantiles moved for bias and skewness.
 
-    Better than percentile for skewed values, and too narrow for few replicates all the same. Simulated coverage of
-    nominal 95 %: normal values 0.84 at n = 5 and 0.93 at 20, exponential values 0.80 and 0.91, where Student's t has
+    They are better than percentile bounds for skewed values, but also too narrow for few replicates. Simulated coverage
+    of nominal 95 %: normal values 0.84 at n = 5 and 0.93 at 20, exponential values 0.80 and 0.91, where Student's t has
     0.88 and 0.92. Efron (1987), Journal of the American Statistical Association 82(397). Arguments and result as in
     `percentile_bounds`.
     """
@@ -45,11 +41,11 @@ def bca_bounds(values: np.ndarray, level: float, seed: int, n_resamples: int) ->
 
 
 def least_n_to_resample(level: float) -> int:
-    """Return from how many values a bootstrap interval can have this level.
+    """Return the fewest values of which a bootstrap interval can have this level.
 
-    The most extreme resample, n times the least value, has probability n^-n. Where that is more than
-    (1 - level) / 2 the interval is the range of the values, whatever the level says: with two values it covers
-    one half, with three 0.75 (for symmetric values). So 4 at 0.95 and 0.99, 3 at 0.90.
+    The most extreme resample, n times the least value, has probability n^-n. If that is more than (1 - level) / 2, the
+    interval is the range of the values, whatever the level: with two values it covers 0.5, with three 0.75 (for
+    symmetric values). So it takes 4 values at 0.95 and 0.99, and 3 at 0.90.
     """
     n = 2
     while float(n) ** -n > (1 - level) / 2:
@@ -58,7 +54,7 @@ def least_n_to_resample(level: float) -> int:
 
 
 def check_resamples(n_resamples: int, level: float) -> None:
-    """Raise ValueError where resamples are too few for a quantile in the tails."""
+    """Raise ValueError if resamples are too few for a quantile in the tails."""
     least = max(LEAST_RESAMPLES, math.ceil(round(2 / (1 - level), 6)))
     if n_resamples < least:
         raise ValueError(f"n_resamples: {n_resamples} are too few at level {level}; give {least} or more")

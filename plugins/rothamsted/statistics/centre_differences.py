@@ -1,7 +1,6 @@
-"""How far two conditions are apart by their medians, interquartile means or quantiles, with interval and p-value.
+"""Compare two conditions by their medians, interquartile means or quantiles: difference, interval, p-value.
 
-The tests are those of the verdicts, see `best_centres`. Luck and comparisons with a reference are about
-two conditions, and have both sides.
+The tests are those of the verdicts, see `best_centres`, but two-sided.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ LABELS = {
 
 @dataclass(frozen=True, kw_only=True)
 class CentreDifference:
-    """First minus second."""
+    """Holds the difference first minus second, its interval and p-value."""
 
     estimate: float  # of medians on common seeds the median of the differences, else the difference of the numbers
     low: float  # NaN where too few values reach the level
@@ -41,9 +40,9 @@ def centre_difference(
 
     Args:
         first: (replicate,) NaN and infinity are left out.
-        second: (replicate,) of the same seeds where paired.
-        over: See `centres.centre_of`, another than the mean.
-        is_paired: Whether equal places have equal seeds.
+        second: (replicate,) of the same seeds if paired.
+        over: See `centres.centre_of`; not the mean.
+        is_paired: Whether first[i] and second[i] have the same seed.
         level: Nominal coverage of the interval.
     """
     check_level(level)

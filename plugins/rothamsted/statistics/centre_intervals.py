@@ -1,10 +1,9 @@
-"""Intervals for the median, the interquartile mean and a quantile of a condition over its replicates.
+"""Compute intervals for the median, the interquartile mean and a quantile of a condition over its replicates.
 
-Apart from `intervals`, which are about means. Median and quantiles lie between two ordered values with a probability
-that the binomial distribution gives, whatever the values' distribution: Thompson (1936), Annals of Mathematical
-Statistics 7(3). The interquartile mean has Student's t with winsorized variance, Tukey & McLaughlin (1963), Sankhya A
-25(3), at a level that makes up for few values. Where so few replicates reach no interval at the level there is none,
-and the reason says how many do.
+`intervals` has those for means. A median or quantile lies between two ordered values with a probability that the
+binomial distribution gives, whatever the values' distribution: Thompson (1936), Annals of Mathematical Statistics 7(3).
+The interquartile mean has Student's t with winsorized variance, Tukey & McLaughlin (1963), Sankhya A 25(3), at a level
+that is raised for few values. Too few replicates have no interval at the level; the reason says how many would.
 """
 
 from __future__ import annotations
@@ -33,26 +32,26 @@ MOST_NEEDED = 10_000  # replicates that are counted up to
 
 
 def kind_of(over: str) -> str:
-    """Return the name of the intervals of what stands for a condition, without the scale of a range."""
+    """Return the name of the interval for `over`, whatever the metric's range."""
     return TRIMMED if parse_over(over).kind == "iqm" else ORDER
 
 
 def centre_interval(
     values: np.ndarray, over: str, *, level: float = DEFAULT_LEVEL, metric: Metric = UNKNOWN
 ) -> Interval | None:
-    """Confidence interval for the median, interquartile mean or quantile of which replicates are a sample.
+    """Return a confidence interval for the median, interquartile mean or quantile of the population of replicates.
 
     Args:
         values: (replicate,) NaN and infinity are left out and not counted.
         over: "median", "iqm" or "quantile:Q", see `centres`.
         level: Nominal coverage, in (0, 1).
-        metric: What is known of the metric: no end leaves its range, unless a value does.
+        metric: What is known of the metric: the interval stays in its range, unless a value lies outside.
 
     Returns:
-        The interval; None where `why_no_centre_interval` has the reason. No method stands in for another.
+        The interval; None if `why_no_centre_interval` has a reason. No other method is used instead.
 
     Raises:
-        SpecError: Another `over`. ValueError: a level outside (0, 1).
+        SpecError: `over` is unknown. ValueError: the level is outside (0, 1).
     """
     check_level(level)
     finite = np.sort(np.asarray(values, dtype=np.float64)[np.isfinite(values)])
@@ -72,7 +71,7 @@ def centre_interval(
 
 
 def why_no_centre_interval(values: np.ndarray, over: str, *, level: float, metric: Metric = UNKNOWN) -> str:
-    """Say why finite values (replicate,) have no such interval, and how many would; empty where they have one."""
+    """Say why the finite values (replicate,) have no such interval, and how many would; empty if they have one."""
     centre, n = parse_over(over), len(values)
     if n == 0:
         return "no finite value: no interval"
@@ -91,7 +90,7 @@ def why_no_centre_interval(values: np.ndarray, over: str, *, level: float, metri
 
 
 def odd_centre(values: np.ndarray, over: str, metric: Metric) -> str:
-    """Say that an interval of finite values (replicate,) has no width though they differ; empty elsewhere."""
+    """Say that an interval of finite values (replicate,) has no width although they differ; empty if it has."""
     if parse_over(over).kind != "iqm" or len(values) < LEAST_N_IQM or values.min() == values.max():
         return ""
     if trimmed_error(np.sort(values), metric) > 0:
@@ -110,10 +109,10 @@ def n_needed(centre: Centre, level: float) -> int:
 
 
 def order_ranks(n: int, q: float, level: float) -> tuple[int, int] | None:
-    """Return which ordered values, 1 to n, the interval of a quantile goes from and to; None where none is enough.
+    """Return the ranks, 1 to n, of the values at the ends of a quantile's interval; None if n is too small.
 
-    Each end errs in half of 1 - level at most, where n allows that; else one end is the outermost value, and the other
-    has what is left. The ranks depend on n, q and level alone, not on values.
+    Each end errs with probability at most (1 - level) / 2 if n allows that. Otherwise one end is the outermost value,
+    and the other gets the rest of the error. The ranks depend on n, q and level alone, not on values.
     """
     alpha = round(1 - level, 12)
     if q**n + (1 - q) ** n > alpha:
@@ -134,8 +133,9 @@ def order_ranks(n: int, q: float, level: float) -> tuple[int, int] | None:
 def trimmed_error(ordered: np.ndarray, metric: Metric = UNKNOWN) -> float:
     """Return the standard error of the interquartile mean of values (replicate,) in rising order, four or more.
 
-    sqrt(SSW / (h (h - 1))) with the winsorized sum of squares SSW and the h values in the middle (Yuen 1974, Biometrika
-    61(1)); of a share of known rows at least that of half a step, see `resolution.least_sd`.
+    It is sqrt(SSW / (h (h - 1))) with the winsorized sum of squares SSW and the h values in the middle (Yuen 1974,
+    Biometrika 61(1)). For a share of a known number of rows it is at least that of half a step, see
+    `resolution.least_sd`.
     """
     n = len(ordered)
     cut = n_trimmed(n)

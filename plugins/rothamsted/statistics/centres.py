@@ -1,8 +1,7 @@
-"""The one number of a condition over its replicates: mean, median, interquartile mean or a quantile.
+"""Compute the number of a condition over its replicates: mean, median, interquartile mean or a quantile.
 
-A sweep file names it (`objective.over`), and what is told to the sampler, ranked, confirmed and shown
-must be the same number. The mean moves with one bad seed as far as that seed is bad, divided by their number; the
-others do not, as long as few seeds are bad.
+A sweep file names it (`objective.over`). The sampler, ranking, confirmation and reports all use this number. One bad
+seed moves the mean of n values by its badness divided by n. It hardly moves the other numbers.
 """
 
 from __future__ import annotations
@@ -26,14 +25,14 @@ LEAST_N_IQM = 4  # fewer values have no quarter to leave out
 
 @dataclass(frozen=True, kw_only=True)
 class Centre:
-    """What stands for the values of a condition."""
+    """Describes the number that a condition is judged by."""
 
     kind: Kind
     q: float = 0.5  # share of the values below it; of a median and a quantile
 
     @property
     def words(self) -> str:
-        """As a sentence has it: "mean", "median", "interquartile mean", "0.1 quantile"."""
+        """Give its name for a sentence: "mean", "median", "interquartile mean", "0.1 quantile"."""
         return {"iqm": "interquartile mean", "quantile": f"{self.q:g} quantile"}.get(self.kind, self.kind)
 
 
@@ -56,17 +55,17 @@ def parse_over(text: str) -> Centre:
 
 
 def words_of(over: str) -> str:
-    """What the number is called in a sentence."""
+    """Return the name of the number for a sentence."""
     return parse_over(over).words
 
 
 def with_article(words: str) -> str:
-    """The words with "a" or "an"."""
+    """Return the words with "a" or "an"."""
     return f"an {words}" if words.startswith("i") else f"a {words}"
 
 
 def statistic_of(over: str) -> str:
-    """What the number is called among statistics, as a part of a metric's name: "median", "iqm", "quantile_0.1"."""
+    """Return the name of the number as a part of a metric's name: "median", "iqm", "quantile_0.1"."""
     return over.replace(":", "_")
 
 
@@ -96,7 +95,7 @@ def interquartile_mean(values: np.ndarray) -> float:
     """Return the mean without the lowest and the highest quarter of values (replicate,), all finite.
 
     A quarter of n is rounded down: with fewer than four values it is the mean. The same as scipy.stats.trim_mean at
-    0.25, the IQM of Agarwal et al. (2021), arXiv:2108.13264. NaN of no values.
+    0.25, the IQM of Agarwal et al. (2021), arXiv:2108.13264. NaN without values.
     """
     n = len(values)
     if n == 0:

@@ -1,6 +1,6 @@
-"""Is one condition different from another, by how much, and how sure is that?
+"""Test whether one condition differs from another: difference, interval, p-value.
 
-Every comparison that a person reads, and every promotion, asks it through this one door.
+Every comparison of means in a report, and every promotion, uses this module.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Alternative = Literal["two-sided", "greater", "less"]
 
 @dataclass(frozen=True, kw_only=True)
 class Difference:
-    """Sample A minus sample B."""
+    """Holds the difference sample A minus sample B."""
 
     estimate: float  # of the means; for wilcoxon the Hodges-Lehmann median
     low: float  # -inf for "less", and where so few replicates exclude nothing
@@ -46,7 +46,7 @@ class Difference:
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """What a test is asked."""
+    """Holds the question to a test: alternative, null difference, level, seed."""
 
     alternative: Alternative
     null: float  # the difference that is tested
@@ -55,12 +55,12 @@ class Question:
 
     @property
     def tail(self) -> float:
-        """The error probability of each limit."""
+        """Give the error probability of each limit."""
         return (1 - self.level) / 2 if self.alternative == "two-sided" else 1 - self.level
 
 
 class Answer(NamedTuple):
-    """What a test says; NaN where it is undefined."""
+    """Holds the answer of a test; undefined numbers are NaN."""
 
     estimate: float
     low: float
@@ -81,7 +81,7 @@ def compare(
 ) -> Difference:
     """Compare two samples.
 
-    The interval agrees with the test: p is at most 1 - level where the null difference lies outside it.
+    The interval agrees with the test: p is at most 1 - level if the null difference lies outside the interval.
 
     Args:
         a: (replicate,) NaN marks a missing value; NaN and infinity are left out, for a paired test with their
@@ -89,16 +89,17 @@ def compare(
         b: (replicate,) aligned with `a` by seed for a paired test, of any length otherwise.
         test: A name of `catalog.TESTS`.
         level: Nominal coverage, in (0, 1).
-        seed: Of the permutations, where there are too many to count all.
+        seed: Seed of the permutations, if there are too many to count all.
         margin: For a one-sided alternative, in the unit of the values: "greater" tests whether A - B > -margin,
             "less" whether A - B < margin. Positive tests for not being worse, negative for being better by as much.
-        alternative: What the p-value is evidence for: A - B is not 0, is greater, is less.
+        alternative: The claim that is tested: A - B is not 0, is greater, is less.
 
     Returns:
-        The difference. With fewer than two values, or no spread where the test needs one, interval and p-value
-        are NaN and the note says so. If a two-sided t test lacks spread alone, and the difference is not 0, `p_bound`
-        is the p-value for the largest spread that the rounding of the values could hide: to the smallest step between
-        them, whose variance is step**2 / 12 (Sheppard's correction); with two distinct values to the last digits.
+        The difference. With fewer than two values, or without spread if the test needs one, interval and p-value are
+        NaN and the note says so. If a two-sided t test lacks only spread, and the difference is not 0, `p_bound` is the
+        p-value for the largest spread that rounding could hide. Values are taken as rounded to the smallest step
+        between them, with variance step**2 / 12 (Sheppard's correction), or, if there are only two distinct values, to
+        their last digits.
 
     Raises:
         ValueError: Unknown test or alternative, level outside (0, 1), margin without a side, samples that are

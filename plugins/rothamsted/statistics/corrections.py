@@ -1,7 +1,4 @@
-"""P-values of a family of tests, corrected so that the error rate is that of the family.
-
-One table serves comparisons, factors and promotions alike.
-"""
+"""Correct the p-values of a family of tests, so that the error rate holds for the family."""
 
 from __future__ import annotations
 
@@ -11,14 +8,14 @@ from rothamsted.catalog import CORRECTIONS
 
 
 def correct(p_values: np.ndarray, method: str) -> np.ndarray:
-    """Return corrected p-values, to be compared with 1 - level each.
+    """Return corrected p-values; compare each with 1 - level.
 
     Args:
-        p_values: (test,) in [0, 1]; NaN marks a test that could not be made, which is not of the family.
+        p_values: (test,) in [0, 1]; NaN marks a test that could not be made; it is not part of the family.
         method: A name of `catalog.CORRECTIONS`, not of a joint one.
 
     Returns:
-        (test,) in the order given, at most 1, NaN where there was none.
+        (test,) in the order given, at most 1, NaN for tests that could not be made.
 
     Raises:
         ValueError: An unknown or joint method, or a p-value outside [0, 1].
@@ -38,9 +35,9 @@ def correct(p_values: np.ndarray, method: str) -> np.ndarray:
 
 
 def holm(p_values: np.ndarray) -> np.ndarray:
-    """Holm (1979), Scandinavian Journal of Statistics 6(2): never less powerful than Bonferroni.
+    """Correct by Holm (1979), Scandinavian Journal of Statistics 6(2): never less powerful than Bonferroni.
 
-    Several families at once, each along the last axis: (..., test).
+    It takes several families at once, each along the last axis: (..., test).
     """
     n_tests = p_values.shape[-1]
     order = np.argsort(p_values, axis=-1)
@@ -57,7 +54,7 @@ def bonferroni(p_values: np.ndarray) -> np.ndarray:
 
 
 def bh(p_values: np.ndarray) -> np.ndarray:
-    """Benjamini & Hochberg (1995), JRSS B 57(1): the share of false findings among the findings."""
+    """Correct by Benjamini & Hochberg (1995), JRSS B 57(1): bounds the share of false findings among the findings."""
     n = len(p_values)
     order = np.argsort(p_values)[::-1]
     corrected = np.empty(n)

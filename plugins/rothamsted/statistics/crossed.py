@@ -1,7 +1,7 @@
-"""Make independent values of crossed replicates: of all combinations of, say, 4 training seeds and 4 data splits.
+"""Turn crossed replicates, such as all combinations of 4 training seeds and 4 data splits, into independent values.
 
-Two replicates on one split are alike, so that 16 combinations are no 16 independent values. Here they become as many as
-the shortest source has numbers: independent ones, with the same mean, to which every interval and test applies.
+Two replicates on one split are alike, so 16 combinations are not 16 independent values. Here they become as many
+independent values as the shortest source has numbers, with the same mean. Every interval and test applies to them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 
 @dataclass(frozen=True, kw_only=True)
 class Crossing:
-    """Which combination each of some replicates is.
+    """Says which combination each replicate is.
 
     Attributes:
         cells: (replicate,) number of its combination, from 0, the last source changing first.
@@ -27,27 +27,27 @@ class Crossing:
 
 
 def crossing_of(crossed: Mapping[str, int], cells: Sequence[int]) -> Crossing | None:
-    """The crossing of replicates of these numbers; None where nothing is crossed."""
+    """Return the crossing of replicates with these numbers, or None if nothing is crossed."""
     return Crossing(cells=tuple(cells), sizes=tuple(crossed.values())) if crossed else None
 
 
 def independent_values(values: np.ndarray, crossing: Crossing) -> np.ndarray:
     """Turn crossed replicates of one condition into independent values with their mean.
 
-    The model is value = level + one normal effect a number of each source + rest. A value k of the result is the mean
-    of all, plus for each source how far the mean at its k-th number lies from it: row k + column k - mean of a square.
-    A longer source gives as many of its contrasts (cosines over its numbers). Contrasts of a source are independent,
-    and the sources are of each other, so the result is independent and normal; its variance over its number is that of
-    the mean plus what the rest counts for more than once: never less. The same map for all conditions, so that pairs
-    and differences keep this.
+    The model is value = level + one normal effect for each number of each source + rest. Value k of the result is the
+    mean of all, plus, for each source, the distance of the mean at its k-th number from the mean of all. For a square
+    that is row k + column k - mean. A longer source gives as many of its contrasts (cosines over its numbers).
+    Contrasts of a source are independent, and sources are independent of each other, so the values are independent and
+    normal. Their variance divided by their number is never less than the variance of the mean, because the rest is
+    counted more than once. All conditions use the same map, so this holds for pairs and differences too.
 
     Args:
         values: (replicate, point); NaN and infinity are missing.
-        crossing: Which combination each replicate is.
+        crossing: The combination of each replicate.
 
     Returns:
-        (min of sizes, point). A missing combination is filled in by the additive fit to the others; a point at which a
-        number of a source is missing altogether is NaN.
+        (min of sizes, point). A missing combination is filled in by the additive fit to the others. A point is NaN if
+        all combinations with one number of a source are missing.
     """
     sizes, shortest = crossing.sizes, min(crossing.sizes)
     grid = np.full((int(np.prod(sizes)), values.shape[1]), np.nan)
@@ -63,7 +63,7 @@ def independent_values(values: np.ndarray, crossing: Crossing) -> np.ndarray:
 
 
 def level_means(grid: np.ndarray, sizes: Sequence[int], source: int) -> np.ndarray:
-    """The mean at each number of a source, (number, point), of a whole grid (combination, point)."""
+    """Return the mean at each number of a source, (number, point), of a complete grid (combination, point)."""
     table = grid.reshape(*sizes, grid.shape[1])
     return table.mean(axis=tuple(axis for axis in range(len(sizes)) if axis != source))
 

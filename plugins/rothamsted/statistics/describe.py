@@ -1,7 +1,6 @@
-"""One metric of one condition over its replicates: everything that a table shows of it.
+"""Describe one metric of one condition over its replicates: everything that a table shows.
 
-Apart from `summary`, which shows less and for every point of a curve: here is room for the interquartile mean,
-for intervals by name, and for the words where a number would mislead.
+`summary` computes fewer numbers, but for every point of a curve.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from rothamsted.statistics.summary import summarize_values
 
 @dataclass(frozen=True, kw_only=True)
 class Description:
-    """What replicates of one condition show together. A statistic that is not defined is NaN."""
+    """Holds the statistics of the replicates of one condition. A statistic that is not defined is NaN."""
 
     n: int  # finite values: what all statistics are of
     n_excluded: int  # NaN and infinite values
@@ -57,16 +56,16 @@ def describe(
     """Describe replicates of one condition.
 
     Args:
-        values: One number a replicate; NaN and infinity are left out and counted.
+        values: (replicate,) one number each; NaN and infinity are left out and counted.
         level: Nominal coverage of the interval, in (0, 1).
-        method: A name of `catalog.INTERVALS`: of a mean.
+        method: A name of `catalog.INTERVALS`, for the mean.
         metric: What is known of the metric, as `mean_interval` takes it.
-        seed: Where the bootstrap's resamples come from.
-        n_resamples: Of the bootstrap, at least 999.
-        over: What stands for them, see `centres.centre_of`; the interval is for that, see `centre_intervals`.
+        seed: Seed of the bootstrap's resamples.
+        n_resamples: Number of resamples of the bootstrap, at least 999.
+        over: The number of the condition, see `centres.centre_of`. The interval is for it, see `centre_intervals`.
 
     Raises:
-        SpecError: No method of this name, or another `over`.
+        SpecError: There is no method of this name, or `over` is unknown.
         ValueError: As `mean_interval`.
     """
     given = np.asarray(values, dtype=np.float64)

@@ -1,6 +1,6 @@
-"""How large a difference is, on a scale that needs no unit: Cohen's d and the probability of improvement.
+"""Measure how large a difference is on a scale without units: Cohen's d and the probability of improvement.
 
-A p-value says how sure a difference is and nothing about its size.
+A p-value says how sure a difference is, but not how large.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _ULPS = 64  # differences this many roundings apart are equal
 
 @dataclass(frozen=True, kw_only=True)
 class Effect:
-    """A standardised mean difference, first sample minus second."""
+    """Holds a standardised mean difference, first sample minus second."""
 
     estimate: float  # NaN where undefined
     low: float
@@ -50,23 +50,24 @@ def cohens_d(
     The mean difference is divided by
     - "pooled": the pooled standard deviation of two independent samples (Cohen 1988, section 2.5). The interval is
       exact for normal values of equal variance.
-    - "z": the standard deviation of the paired differences, Cohen's d_z. What a paired test decides on and its
-      power depends on; exact for normal differences, hence the one given with paired tests. It grows with the
-      correlation that common seeds bring, so do not set it beside a "pooled" one.
+    - "z": the standard deviation of the paired differences, Cohen's d_z. A paired test and its power depend on it, so
+      it is the one given with paired tests. It is exact for normal differences. It grows with the correlation that
+      common seeds bring, so do not compare it with a "pooled" one.
     - "av": the root mean square of the two standard deviations, of paired samples: comparable with "pooled".
       The interval is approximate, covering 0.93 to 0.98 instead of 0.95: Algina & Keselman (2003), Educational and
       Psychological Measurement 63(4).
     Interval by inversion of the noncentral t: Steiger & Fouladi (1997), in What if there were no significance tests?
 
     Args:
-        a: (replicate,) NaN and infinity are left out, for "z" and "av" with their partner.
+        a: (replicate,) NaN and infinity are left out; for "z" and "av" the whole pair is.
         b: (replicate,) for "z" and "av" aligned with `a`, for "pooled" of any length.
-        kind: As above.
+        kind: "pooled", "z" or "av", as above.
         level: Nominal coverage, in (0, 1).
-        is_corrected: Take off the bias of small samples: Hedges (1981), Journal of Educational Statistics 6(2).
+        is_corrected: Whether to remove the bias of small samples: Hedges (1981), Journal of Educational Statistics
+            6(2).
 
     Returns:
-        The effect; NaN with a note where there are fewer than two values or no spread.
+        The effect; NaN with a note if there are fewer than two values or no spread.
 
     Raises:
         ValueError: An unknown kind, a level outside (0, 1), paired samples of unequal length.
@@ -90,19 +91,20 @@ def probability_better(
 ) -> Interval | None:
     """Return the probability that a replicate of A beats one of B; a tie counts half.
 
-    Not paired, any replicate of A against any of B (the Mann-Whitney U over its maximum): score interval, method 5
-    of Newcombe (2006), Statistics in Medicine 25(4), made for small samples and extreme proportions. Paired, A
-    against B at the same seed: Wilson (1927), JASA 22(158).
+    If not paired, each replicate of A is compared with each of B (the Mann-Whitney U over its maximum). The interval is
+    the score interval, method 5 of Newcombe (2006), Statistics in Medicine 25(4), made for small samples and extreme
+    proportions. If paired, A is compared with B at the same seed, with the interval of Wilson (1927), JASA 22(158).
 
     Args:
-        a: (replicate,) NaN and infinity are left out, where paired with their partner.
-        b: (replicate,) aligned with `a` where paired.
+        a: (replicate,) NaN and infinity are left out; if paired, the whole pair is.
+        b: (replicate,) aligned with `a` if paired.
         direction: "minimize" (lower is better) or "maximize".
         is_paired: Compare only replicates of one seed.
         level: Nominal coverage, in (0, 1).
 
     Returns:
-        The interval, "newcombe" or "wilson", n being the smaller sample or the pairs; None without values.
+        The interval, "newcombe" or "wilson", with n the size of the smaller sample or the number of pairs; None without
+        values.
     """
     check_level(level)
     sign = _sign(direction)
@@ -125,7 +127,7 @@ def probability_better(
 
 
 def finite_values(values: np.ndarray) -> tuple[np.ndarray, int]:
-    """Return the finite values of one sample, and how many were not."""
+    """Return the finite values of one sample, and how many were not finite."""
     sample = np.asarray(values, dtype=np.float64)
     if sample.ndim != 1:
         raise ValueError(f"values: a sample is one number a replicate, not of shape {sample.shape}")
@@ -134,7 +136,7 @@ def finite_values(values: np.ndarray) -> tuple[np.ndarray, int]:
 
 
 def finite_pairs(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
-    """Return the pairs of which both values are finite, and how many pairs were not."""
+    """Return the pairs with two finite values, and how many pairs were left out."""
     first, second = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
     if first.ndim != 1 or first.shape != second.shape:
         raise ValueError(
@@ -146,7 +148,7 @@ def finite_pairs(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray, 
 
 
 def rounding(sizes: Sizes) -> Sizes:
-    """Return the differences between values of these absolute sizes that may be rounding alone."""
+    """Return the largest difference between values of these absolute sizes that may be rounding only."""
     return sizes * (_ULPS * float(np.finfo(np.float64).eps))
 
 

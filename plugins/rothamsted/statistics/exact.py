@@ -1,7 +1,6 @@
-"""Tests and intervals by counting: Wilcoxon's signed ranks, sign flips of pairs, exchanges between two samples.
+"""Test by counting, with intervals: Wilcoxon's signed ranks, sign flips of pairs, exchanges between two samples.
 
-Here p-value and interval come from one and the same list of counted cases, so that
-they can never contradict each other.
+p-value and interval come from the same list of counted cases, so they cannot contradict each other.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ N_RANKED = 200  # pairs up to which the signed-rank distribution is computed, by
 
 
 class Counted(NamedTuple):
-    """What counting gives, at tail probability `tail` on each side."""
+    """Holds the result of counting, with tail probability `tail` on each side."""
 
     estimate: float
     low: float  # p_greater is at most `tail` for every null value below it
@@ -32,11 +31,11 @@ class Counted(NamedTuple):
 
 
 def signed_rank(a: np.ndarray, b: np.ndarray, null: float, tail: float) -> Counted:
-    """Wilcoxon's signed-rank test of paired differences, with the interval of Walsh averages.
+    """Run Wilcoxon's signed-rank test of paired differences, with the interval of Walsh averages.
 
-    Assumes differences symmetric about one value. Differences equal to the null value are dropped, as Wilcoxon
-    (1945), Biometrics Bulletin 1(6), did; ties share their mean rank and the distribution is that of the shared
-    ranks, so p-values stay exact up to N_RANKED pairs. Estimate: Hodges & Lehmann (1963), Annals of Mathematical
+    It assumes that differences are symmetric about one value. Differences equal to the null value are dropped, as
+    Wilcoxon (1945), Biometrics Bulletin 1(6), did; ties share their mean rank and the distribution is that of the
+    shared ranks, so p-values stay exact up to N_RANKED pairs. Estimate: Hodges & Lehmann (1963), Annals of Mathematical
     Statistics 34(2). Interval: Hollander, Wolfe & Chicken (2014), Nonparametric Statistical Methods, section 3.3.
 
     Args:
@@ -70,18 +69,18 @@ def signed_rank(a: np.ndarray, b: np.ndarray, null: float, tail: float) -> Count
 
 
 def sign_flips(a: np.ndarray, b: np.ndarray, null: float, tail: float, seed: int) -> Counted:
-    """Permutation test of the mean paired difference: under the null value the sign of each is a coin's.
+    """Run the permutation test of the mean paired difference: under the null value each sign is random.
 
-    Flipping the signs of a set of pairs changes the mean by twice the set's share of it, so the set speaks against
-    a null value as its own mean lies above or below: p-value and interval are read off the means of all sets of
-    pairs. Hartigan (1969), JASA 64(328). All sets up to N_EXACT, else N_DRAWN of them.
+    Flipping the signs of a set of pairs changes the mean by twice the set's share of it. So p-value and interval can be
+    read from the means of all sets of pairs: Hartigan (1969), JASA 64(328). Up to N_EXACT sets all are counted, else
+    N_DRAWN are drawn.
 
     Args:
         a: (pair,) finite, two or more.
         b: (pair,) aligned with `a`.
         null: The difference that is tested.
         tail: Error probability of each limit.
-        seed: Of the sets drawn.
+        seed: Seed of the sets drawn.
     """
     differences = a - b
     n = len(differences)
@@ -97,19 +96,19 @@ def sign_flips(a: np.ndarray, b: np.ndarray, null: float, tail: float, seed: int
 
 
 def exchanges(a: np.ndarray, b: np.ndarray, null: float, tail: float, seed: int) -> Counted:
-    """Permutation test of the difference in means of two samples: under the null value labels are exchangeable.
+    """Run the permutation test of the difference in means of two samples: under the null value labels are exchangeable.
 
-    Assumes that the two distributions differ by a shift alone. Exchanging some values for as many of the other
-    sample changes the difference in proportion to their own difference in means, from which p-value and interval
-    are read as in `sign_flips`. Pitman (1937), Supplement to the JRSS 4(1). All exchanges up to N_EXACT, else
-    N_DRAWN of them.
+    It assumes that the two distributions differ by a shift only. Exchanging some values for as many of the other sample
+    changes the difference in proportion to their own difference in means. p-value and interval are read from these as
+    in `sign_flips`: Pitman (1937), Supplement to the JRSS 4(1). Up to N_EXACT exchanges all are counted, else N_DRAWN
+    are drawn.
 
     Args:
         a: (replicate,) finite.
         b: (replicate,) finite.
         null: The difference that is tested.
         tail: Error probability of each limit.
-        seed: Of the exchanges drawn.
+        seed: Seed of the exchanges drawn.
     """
     n_a, n_b = len(a), len(b)
     n_all = math.comb(n_a + n_b, n_a)

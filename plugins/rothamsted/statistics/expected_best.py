@@ -1,4 +1,4 @@
-"""How good the best of k random conditions is expected to be: what a search is worth at a smaller budget.
+"""Compute how good the best of k random conditions is expected to be: what a search gives at a smaller budget.
 
 Dodge, Gururangan, Card, Schwartz & Smith (2019), EMNLP, arXiv:1909.03004, draw k conditions with replacement; that is
 biased. Here they are drawn without, which is not (Tang, Lee, Xin, Liu, Yu & Lin 2020, ACL, arXiv:2004.13796).
@@ -18,7 +18,7 @@ BAND = 0.8  # share of the searches of a budget whose best lies in the band
 
 @dataclass(frozen=True, kw_only=True)
 class ExpectedBest:
-    """The best of k conditions, over all choices of k of those that were tried."""
+    """Holds the best of k conditions, over all choices of k of those that were tried."""
 
     budgets: np.ndarray  # (budget,) numbers of conditions, rising
     expected: np.ndarray  # (budget,) mean of the best
@@ -31,13 +31,13 @@ class ExpectedBest:
 def expected_best(scores: np.ndarray, *, direction: Direction) -> ExpectedBest:
     """Return the expected best of k conditions, for k from 1 to all.
 
-    With the scores sorted from worst to best, the i-th is the best of k in C(i - 1, k - 1) of the C(n, k) choices.
-    Unbiased where conditions were drawn at random, independently of results. The band is of choices among those that
-    were tried: it says how lucky a search can be, and is no confidence interval.
+    With the scores sorted from worst to best, the i-th is the best of k in C(i - 1, k - 1) of the C(n, k) choices. It
+    is unbiased if conditions were drawn at random, independently of results. The band is over choices among the
+    conditions that were tried. It shows how lucky a search can be, and is not a confidence interval.
 
     Args:
-        scores: (condition,) one number each, such as the mean over replicates; what is not finite was tried and gave
-            nothing, and counts as the worst finite score.
+        scores: (condition,) one number each, such as the mean over replicates. A score that is not finite counts as the
+            worst finite score.
         direction: minimize or maximize.
 
     Raises:

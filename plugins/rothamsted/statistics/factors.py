@@ -1,6 +1,6 @@
-"""Which factors of a grid the values depend on: analysis of variance, effect sizes and level means.
+"""Find the factors of a grid on which the values depend: analysis of variance, effect sizes and level means.
 
-It decides what is modelled, what is said of each source, and what cannot be said.
+It decides what is modelled, what is said about each source, and what cannot be said.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ COLUMNS_PER_CONDITION = 2  # a model with more has mostly empty cells: no full g
 
 @dataclass(frozen=True, kw_only=True)
 class EffectRow:
-    """One line of an analysis of variance."""
+    """Holds one line of an analysis of variance."""
 
     source: str  # "width", "width x depth", "seed", "residual"
     df: float
@@ -43,7 +43,7 @@ class EffectRow:
 
 @dataclass(frozen=True, kw_only=True)
 class FactorEffects:
-    """Which factors the values depend on, and how much of their variance is theirs."""
+    """Holds on which factors the values depend, and the share of variance of each."""
 
     rows: tuple[EffectRow, ...]  # none where no analysis over levels applies: the note says why
     means: tuple[LevelMean, ...]
@@ -67,30 +67,30 @@ def factor_effects(
     n_groups: int | None = None,
     errors: Errors = "pooled",
 ) -> FactorEffects:
-    """Analyse the variance of values over the levels of factors, the seed being a block.
+    """Analyse the variance of values over the levels of factors, with the seed as a block.
 
-    Type II sums of squares, which test a main effect beyond the other main effects and the interactions that
-    it is no part of. All effects are fixed and tested against the pooled residual: the condition by seed
-    interaction, the interactions of more than `max_order` factors, and pure error. Exact for independent
-    normal errors of one variance (`errors="pooled"`). With `errors="own"` each condition has a variance of its own
-    (see `unequal`): the same sums of squares, F with fewer degrees of freedom, no test of the block, and none at
-    all where most conditions have fewer than 3 values. Interactions are left out, and the note says so, where no
-    degrees of freedom would remain for the error.
+    Type II sums of squares test a main effect beyond the other main effects and the interactions without it. All
+    effects are fixed and tested against the pooled residual: the condition by seed interaction, the interactions of
+    more than `max_order` factors, and pure error. The tests are exact for independent normal errors of one variance
+    (`errors="pooled"`). With `errors="own"` each condition has its own variance (see `unequal`): the same sums of
+    squares, F with fewer degrees of freedom, and no test of the block. Nothing is tested then if most conditions have
+    fewer than 3 values. Interactions are left out, and the note says so, if no degrees of freedom would remain for the
+    error.
 
     Args:
-        values: (observation,) one number a replicate; NaN and infinity are left out and counted.
-        factors: Name -> level of each observation; a factor that does not apply to one has a level such as
-            None there.
-        seeds: What makes replicates of different conditions alike, one an observation; None where nothing does.
-        level: Nominal coverage of the intervals of the level means, not corrected for their number.
-        max_order: Factors in the largest interaction.
+        values: (observation,) one number for each replicate; NaN and infinity are left out and counted.
+        factors: Name -> level of each observation. A factor that does not apply to an observation has a level such as
+            None.
+        seeds: The seed of each observation, which pairs replicates of different conditions; None: seeds are not common.
+        level: Nominal coverage of the intervals of the level means; they are not corrected for their number.
+        max_order: Number of factors in the largest interaction.
         n_groups: Cut numeric factors with more levels than this into so many groups at their quantiles.
-        errors: What effects are tested against.
+        errors: The error that effects are tested against, "pooled" or "own".
 
     Returns:
         Rows: main effects, interactions, seed, residual, with partial omega squared (see `omega_squared`).
         Means: estimated marginal means, equal weight for every combination of the other factors' levels, with
-        Student's t intervals. Where no analysis applies, no rows, and a note saying why.
+        Student's t intervals. If no analysis applies there are no rows, and a note says why.
 
     Raises:
         ValueError: Lengths that differ, a level that is NaN, an order below 1, a coverage outside (0, 1).
@@ -134,7 +134,7 @@ def factor_effects(
 def choose_model(observed: Observations, max_order: int) -> tuple[anova.Model, list[str]]:
     """Fit the richest model that leaves degrees of freedom for the error, and say what was left out.
 
-    Interactions go first, then the block; what remains may still leave none.
+    Interactions are left out first, then the block. Even then none may be left.
     """
     largest = min(max_order, len(observed.factors))
     options = [(order, block) for block in dict.fromkeys((observed.block, None)) for order in range(largest, 0, -1)]
@@ -159,8 +159,8 @@ def choose_model(observed: Observations, max_order: int) -> tuple[anova.Model, l
 def omega_squared(df: float, f: float, n: int) -> float:
     """Return partial omega squared, the share of variance that a source adds to the error's in the population.
 
-    df (F - 1) / (df (F - 1) + n). Keren & Lewis (1979), Educational and Psychological Measurement 39(1).
-    Below 0 where F is below 1, and left so: set to zero it would be biased upward, Okada (2017), Behavior
+    It is df (F - 1) / (df (F - 1) + n). Keren & Lewis (1979), Educational and Psychological Measurement 39(1).
+    It is below 0 if F is below 1, and stays so: set to zero it would be biased upward, Okada (2017), Behavior
     Research Methods 49(3).
     """
     beyond = df * (f - 1)

@@ -1,8 +1,7 @@
-"""Families of comparisons whose correction is built in: Dunnett against a reference, Tukey for all pairs.
+"""Compare families of conditions with a built-in correction: Dunnett against a reference, Tukey for all pairs.
 
-These know how the comparisons hang together and so give intervals that hold
-together too. Both take one variance for all groups: where it differs between conditions (as near divergence), pairwise
-tests with Holm's correction are the safe choice.
+They use how the comparisons depend on each other, so their intervals hold together. Both assume one variance for all
+groups. If it differs between conditions (as near divergence), use pairwise tests with Holm's correction.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from rothamsted.statistics.multivariate_t import dunnett_tail, range_tail
 
 @dataclass(frozen=True, kw_only=True)
 class GroupDifference:
-    """One group minus another."""
+    """Holds the difference of one group minus another."""
 
     group: int
     reference: int
@@ -36,7 +35,7 @@ class GroupDifference:
 
 @dataclass(frozen=True, kw_only=True)
 class Family:
-    """Comparisons that were made together."""
+    """Holds comparisons that were made together."""
 
     members: tuple[GroupDifference, ...]
     test: str  # "dunnett" or "tukey"
@@ -50,7 +49,7 @@ class Family:
 
 @dataclass(frozen=True, kw_only=True)
 class PooledMeans:
-    """Means of groups and the one standard deviation of their replicates."""
+    """Holds the means of groups, and the one standard deviation of their replicates."""
 
     means: np.ndarray  # (group,) NaN without a value
     n: np.ndarray  # (group,)
@@ -69,20 +68,20 @@ def dunnett(
 ) -> Family:
     """Compare every group with one reference. Dunnett (1955), JASA 50(272).
 
-    Exact for normal values of one variance and any group sizes. The multivariate t is integrated on a fixed grid,
+    It is exact for normal values of one variance and any group sizes. The multivariate t is integrated on a fixed grid,
     without random error; 169 groups take a fifth of a second.
 
     Args:
-        groups: One array (replicate,) a group; NaN marks a missing value, NaN and infinity are left out.
-        reference: Its index.
+        groups: One array (replicate,) for each group; NaN marks a missing value, and NaN and infinity are left out.
+        reference: Index of the reference.
         level: Probability that all intervals hold.
-        alternative: "greater" where a group above the reference is looked for.
-        is_paired: Replicate r of every group has the same seed: seed effects are taken out, over the seeds that all
-            groups (those without any value apart) have.
+        alternative: "greater" to look for groups above the reference.
+        is_paired: Whether replicate r of every group has the same seed. Seed effects are then removed, over the seeds
+            that all groups have; groups without any value do not count.
 
     Returns:
-        The family, in the order of groups without the reference. Interval and p-value are NaN where a group has no
-        value or no spread is known.
+        The family, in the order of groups without the reference. Interval and p-value are NaN if a group has no value
+        or no spread is known.
 
     Raises:
         ValueError: Fewer than two groups, no such reference, an unknown alternative, unequal lengths where paired.
@@ -111,8 +110,8 @@ def tukey(
 ) -> Family:
     """Compare every group with every other. Tukey (1953); Kramer (1956), Biometrics 12(3), for unequal sizes.
 
-    Exact for normal values of one variance and equal sizes, conservative for unequal ones (Hayter 1984, Annals of
-    Statistics 12(1)).
+    It is exact for normal values of one variance and equal sizes, and conservative for unequal sizes (Hayter 1984,
+    Annals of Statistics 12(1)).
 
     Args:
         groups: As for `dunnett`.
@@ -120,7 +119,7 @@ def tukey(
         is_paired: As for `dunnett`.
 
     Returns:
-        The family, pairs (0, 1), (0, 2), ..., each the former minus the latter.
+        The family, pairs (0, 1), (0, 2), ..., each the first minus the second.
 
     Raises:
         ValueError: Fewer than two groups, unequal lengths where paired.
@@ -136,13 +135,13 @@ def tukey(
 
 
 def dunnett_of_first(groups: np.ndarray, level: float, is_paired: bool) -> list[Answer]:
-    """Every group but the first against the first, as a joint correction of `catalog.CORRECTIONS`."""
+    """Compare every group with the first by Dunnett, as a joint correction of `catalog.CORRECTIONS`."""
     found = dunnett(groups, reference=0, level=level, is_paired=is_paired)
     return [Answer(one.estimate, one.low, one.high, one.p_value, found.note) for one in found.members]
 
 
 def tukey_of_first(groups: np.ndarray, level: float, is_paired: bool) -> list[Answer]:
-    """The same, out of the comparisons of all pairs."""
+    """Compare every group with the first by Tukey, out of the comparisons of all pairs."""
     found = tukey(groups, level=level, is_paired=is_paired)
     firsts = [one for one in found.members if one.group == 0]  # the first minus another
     return [Answer(-one.estimate, -one.high, -one.low, one.p_value, found.note) for one in firsts]
@@ -151,7 +150,7 @@ def tukey_of_first(groups: np.ndarray, level: float, is_paired: bool) -> list[An
 def pool(groups: Sequence[np.ndarray] | np.ndarray, *, is_paired: bool) -> PooledMeans:
     """Return the means of groups and their pooled standard deviation, from an analysis of variance.
 
-    Paired, with two-way residuals over complete seeds; else within groups.
+    If paired, it uses two-way residuals over complete seeds; else residuals within groups.
     """
     samples = [np.asarray(group, dtype=np.float64) for group in groups]
     if is_paired:

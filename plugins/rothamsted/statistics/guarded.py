@@ -1,9 +1,9 @@
-"""Student's t of paired differences, guarded against a long tail on the bad side.
+"""Test means by Student's t, guarded against a long tail on the bad side.
 
-A challenger whose bad seeds are rare looks better than it is: ten pairs often hold none of them, so that the mean is
-too high and the spread too small. Of exponential losses with the champion's mean Student's t promotes 13 % at ten
-pairs and a nominal 5 %. Hall's transformation of t takes the observed skewness into account. Here the test asks for
-both, Student's t and Hall's, so that it is never easier than the t test.
+A challenger with rare bad seeds looks better than it is: ten pairs often hold none of them, so the mean is too high and
+the spread too small. Of challengers with exponential losses and the champion's mean, Student's t promotes 13 % at ten
+pairs and a nominal 5 %. Hall's transformation of t uses the observed skewness. The test here demands both, Student's t
+and Hall's, so it is never easier than the t test.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ GUARD = 1.75  # stretches the observed skewness, of which few values show too li
 
 
 def guarded_t(a: np.ndarray, b: np.ndarray, question: Question) -> Answer:
-    """Student's t and Hall's transformed t of paired differences: the larger p-value, the wider limit.
+    """Test paired differences by Student's t and Hall's transformed t: the larger p-value and the wider limit count.
 
-    Only skewness towards the side that would make the test too easy counts. Hall (1992), "On the removal of skewness
+    Only skewness that would make the test too easy counts. Hall (1992), "On the removal of skewness
     by transformation", Journal of the Royal Statistical Society B 54(1).
     """
     differences = a - b
@@ -35,7 +35,7 @@ def guarded_t(a: np.ndarray, b: np.ndarray, question: Question) -> Answer:
 
 
 def guarded_welch(a: np.ndarray, b: np.ndarray, question: Question) -> Answer:
-    """Welch's t and its transform by the skewness of the difference of means, as `guarded_t` does for pairs."""
+    """Test two samples by Welch's t and its transform by the skewness of the difference of means, as `guarded_t`."""
     mean = float(a.mean() - b.mean())
     if max(np.ptp(a), np.ptp(b)) <= rounding(greatest(a, b)):
         return Answer(
@@ -49,7 +49,7 @@ def guarded_welch(a: np.ndarray, b: np.ndarray, question: Question) -> Answer:
 
 
 def skewness_of(values: np.ndarray) -> float:
-    """Third central moment over the cubed standard deviation, corrected for few values; 0 for fewer than three."""
+    """Return the sample skewness, corrected for few values; 0 for fewer than three values."""
     n = len(values)
     if n < 3 or not (sd := float(values.std(ddof=1))):
         return 0.0

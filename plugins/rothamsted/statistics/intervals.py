@@ -1,7 +1,4 @@
-"""Confidence intervals for one estimate.
-
-Every number that a person reads carries one: this is the form in which it travels.
-"""
+"""Compute confidence intervals for means."""
 
 from __future__ import annotations
 
@@ -26,7 +23,7 @@ N_RESAMPLES = 9999  # ends of a 95 % interval then move by some 0.7 % of its wid
 
 @dataclass(frozen=True, kw_only=True)
 class Interval:
-    """A confidence interval for one estimate."""
+    """Holds a confidence interval for one estimate."""
 
     estimate: float
     low: float
@@ -45,26 +42,25 @@ def mean_interval(
     seed: int = 0,
     n_resamples: int = N_RESAMPLES,
 ) -> Interval | None:
-    """Confidence interval for the mean over replicates.
+    """Return a confidence interval for the mean over replicates.
 
-    Student's t is exact for independent normal values: Student (1908), Biometrika 6(1). For a metric with a range it
-    is taken on the log or logit scale, see `ranges`. The bootstrap intervals do not assume a form, and are too narrow
-    for few values: see `bootstrap`. Equal values have an interval of no width; of a share of a known number of rows t
-    takes half a step for the standard deviation, where that is more, see `resolution.least_sd`. On an end of the range
-    equal values have none, since a spread beyond it would not show.
+    Student's t is exact for independent normal values: Student (1908), Biometrika 6(1). For a metric with a range it is
+    taken on the log or logit scale, see `ranges`. The bootstrap intervals assume no form, and are too narrow for few
+    values: see `bootstrap`. Equal values have an interval without width. For a share of a known number of rows, t takes
+    at least half a step as standard deviation, see `resolution.least_sd`. Equal values on an end of the range have no
+    interval, since a spread beyond it would not show.
 
     Args:
-        values: One number a replicate; NaN (a missing one) and infinity are left out and not counted.
+        values: (replicate,) one number each; NaN (missing) and infinity are left out and not counted.
         level: Nominal coverage, in (0, 1).
         method: A name of `catalog.INTERVALS`, such as t, percentile or bca.
-        metric: What is known of the metric: no end of the interval leaves its range, unless a value does.
-        seed: Where the bootstrap's resamples come from; equal seeds give equal intervals, in any order of values.
-        n_resamples: Of the bootstrap, at least 999.
+        metric: What is known of the metric: the interval stays in its range, unless a value lies outside.
+        seed: Seed of the bootstrap's resamples. Equal seeds give equal intervals, in any order of values.
+        n_resamples: Number of resamples of the bootstrap, at least 999.
 
     Returns:
-        The interval; None with too few values (`why_no_interval` has the reason), with all of them on an end of
-        the range (`why_no_spread`), or where they are no shares of rows (`shares.why_no_share`). No method stands in
-        for another.
+        The interval. None if values are too few (`why_no_interval` has the reason), if all are on an end of the range
+        (`why_no_spread`), or if they are not shares of rows (`shares.why_no_share`). No other method is used instead.
 
     Raises:
         SpecError: No method of this name.
@@ -97,10 +93,10 @@ def mean_interval(
 def interval_bounds(
     method: str, values: np.ndarray, level: float, metric: Metric, seed: int, n_resamples: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The ends of the intervals of a method for each column of values (replicate, point), within the metric's range.
+    """Return the ends of a method's intervals for each column of values (replicate, point), within the metric's range.
 
-    Values are finite, of no column all equal unless the row is one of rows. Where a value lies outside the range, that
-    column's interval may.
+    Values must be finite. No column may have only equal values, unless the method is one for shares of rows. If a value
+    lies outside the range, the interval of its column may too.
     """
     make = INTERVALS.function(method)
     if INTERVALS[method].takes_metric:
@@ -112,7 +108,7 @@ def interval_bounds(
 
 
 def why_no_interval(n: int, *, level: float = DEFAULT_LEVEL, method: str = "t") -> str:
-    """Say why n finite values have no interval by this method; empty where they are enough."""
+    """Say why n finite values have no interval by this method; empty if they are enough."""
     least = least_n(method, level)
     if n >= least:
         return ""
@@ -125,14 +121,14 @@ def why_no_interval(n: int, *, level: float = DEFAULT_LEVEL, method: str = "t") 
 
 
 def why_odd(values: np.ndarray, *, method: str, metric: Metric) -> str:
-    """Say why finite values that are enough have no interval, or one that their spread does not explain; else empty."""
+    """Say why enough finite values have no interval, or one that their spread does not explain; else empty."""
     if INTERVALS[method].is_of_rows:
         return why_no_share(values, metric) or overdispersion(values, metric)
     return why_no_spread(values, metric) or (why_this_wide(values, metric) if method == "t" else "")
 
 
 def why_no_spread(values: np.ndarray, metric: Metric) -> str:
-    """Say that finite values all lie on an end of the metric's range, which gives them no interval; else empty."""
+    """Say that all finite values lie on an end of the metric's range, so that they have no interval; else empty."""
     end = end_of_range(float(values[0]), metric) if len(values) > 1 and values.min() == values.max() else ""
     said = (
         f"all {len(values)} values are {values[0]:g}, the {end} value of the range: their spread cannot be seen, so "
@@ -142,7 +138,7 @@ def why_no_spread(values: np.ndarray, metric: Metric) -> str:
 
 
 def least_n(method: str, level: float) -> int:
-    """Return below how many finite values there is no such interval.
+    """Return the fewest finite values that have such an interval.
 
     Raises:
         SpecError: No method of this name.
@@ -154,9 +150,9 @@ def least_n(method: str, level: float) -> int:
 def t_bounds(
     values: np.ndarray, level: float, seed: int, n_resamples: int, metric: Metric = UNKNOWN
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Student's t: mean -+ t * sd / sqrt(n) of each column of values (replicate, point), all finite, n >= 2.
+    """Return Student's t bounds: mean -+ t * sd / sqrt(n) of each column of values (replicate, point), finite, n >= 2.
 
-    Of a metric with a range on its scale. Nothing is drawn: seed and n_resamples are there for the table.
+    For a metric with a range they are taken on its scale. `seed` and `n_resamples` are not used: every method has them.
     """
     mean, sd, n = moments(values)
     with np.errstate(over="ignore"):
@@ -167,7 +163,7 @@ def t_bounds(
 def within_range(
     values: np.ndarray, mean: np.ndarray, half: np.ndarray, metric: Metric
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return mean -+ half (point,), on the scale of the metric's range for columns whose values all keep to it."""
+    """Return mean -+ half (point,), on the scale of the metric's range for columns with all values in it."""
     with np.errstate(over="ignore"):
         low, high = mean - half, mean + half
     keeps = in_range(np.where(np.isfinite(values), values, np.nan), metric).all(axis=0)
@@ -179,7 +175,7 @@ def within_range(
 
 @lru_cache(maxsize=1024)
 def t_quantile(level: float, df: int) -> float:
-    """Return the t for which a share `level` of Student's distribution lies within -t to t.
+    """Return the t such that a share `level` of Student's distribution lies within -t to t.
 
     Args:
         level: In (0, 1).
@@ -202,7 +198,7 @@ def moments(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
     The two-pass algorithm with the correction for the rounding of the mean: Chan, Golub & LeVeque (1983),
     The American Statistician 37(3), eq. 1.7. Columns are scaled by a power of two, exactly, so that squares
-    neither overflow nor vanish. Mean of nothing and sd of fewer than two are NaN.
+    neither overflow nor vanish. The mean of no values and the sd of fewer than two are NaN.
     """
     if values.ndim == 2 and values.shape[1] == 1 and len(values) <= MOST_REMEMBERED:
         return _moments_of_column(np.ascontiguousarray(values, dtype=np.float64).tobytes())

@@ -1,8 +1,8 @@
-"""Test of each condition whether it can be the best, against leaders that the other seeds chose.
+"""Test whether each condition can be the best, against leaders that the other seeds chose.
 
-At each seed a condition meets the conditions that lead at the *other* seeds, so that the choice of its rivals is
-independent of the values that are compared, and costs no correction (Zhang, Lee & Lei 2024, arXiv 2408.02060).
-Lower is better. All arrays may have leading axes: one sweep each, for simulation.
+At each seed a condition is compared with the conditions that lead at the *other* seeds. So the choice of its rivals is
+independent of the values that are compared, and needs no correction (Zhang, Lee & Lei 2024, arXiv 2408.02060). Lower is
+better. All arrays may have leading axes, one entry for each simulated sweep.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ LEAST_REPEATED = 3  # conditions with two values: a trend of the variances, and 
 
 @dataclass(frozen=True, kw_only=True)
 class LeaderTest:
-    """What each condition lost to the leaders it met."""
+    """Holds by how much each condition is worse than its leaders."""
 
     loss: np.ndarray  # (..., condition) mean over its seeds; positive is worse
     error: np.ndarray  # (..., condition) standard error
@@ -33,11 +33,11 @@ class LeaderTest:
 
     @property
     def p(self) -> np.ndarray:
-        """(..., condition) p-value of being the best; NaN where it met nobody."""
+        """Give the p-value of being the best, (..., condition); NaN if it was compared with none."""
         return np.where(self.n > 0, stdtr(self.df, -self.loss / self.error), np.nan)
 
     def least_loss(self, chance: float) -> np.ndarray:
-        """Return the lower limit of each loss, wrong with this chance."""
+        """Return the lower limit of each loss; it is wrong with probability `chance`."""
         return np.where(self.n > 0, self.loss - stdtrit(self.df, 1 - chance) * self.error, -np.inf)
 
 
@@ -53,11 +53,11 @@ class _Rivals:
 
 
 def meet_leaders(x: np.ndarray, model: SpreadModel) -> LeaderTest:
-    """Return how each condition does against its leaders.
+    """Compare each condition with its leaders.
 
     Args:
         x: (..., condition, seed), NaN marks a missing value; 4 conditions or more.
-        model: Of these values.
+        model: Spread model of these values.
     """
     by_seed = np.swapaxes(x, -1, -2)  # (..., seed, condition)
     is_there = np.isfinite(by_seed)
@@ -177,13 +177,13 @@ def _without(
 
 
 def greatest_loss(x: np.ndarray, model: SpreadModel, chance: float, is_worse: np.ndarray) -> np.ndarray:
-    """Return the greatest upper limit of each condition's mean minus that of one that can be the best; at least 0.
+    """Return the greatest upper limit of each condition's mean minus the mean of one that may be the best; at least 0.
 
     Args:
         x: (..., condition, seed), NaN marks a missing value.
-        model: Of these values.
-        chance: That one limit is wrong.
-        is_worse: (..., condition) others that are not the best one for sure.
+        model: Spread model of these values.
+        chance: Probability that one limit is wrong.
+        is_worse: (..., condition) which conditions are worse, so that they cannot be the best.
 
     Returns:
         (..., condition)

@@ -1,4 +1,4 @@
-"""Mean values of the levels of factors, each combination of the others with equal weight, and their intervals."""
+"""Compute the means of the levels of factors, with equal weight for each combination of the others, and intervals."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rothamsted.statistics.observations import Coded, Observations
 
 @dataclass(frozen=True, kw_only=True)
 class LevelMean:
-    """The mean of one level of one factor over everything else."""
+    """Holds the mean of one level of one factor over everything else."""
 
     factor: str
     level: Any
@@ -32,9 +32,9 @@ def level_means(
 
     Args:
         model: The fit.
-        observed: What it is of.
+        observed: The observations of the fit.
         level: Nominal coverage of the intervals.
-        errors: The pooled residual, or conditions with a variance each; None: no intervals.
+        errors: The pooled residual, or conditions with their own variances; None: no intervals.
     """
     means = []
     for factor in observed.factors:

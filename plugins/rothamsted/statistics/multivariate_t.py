@@ -1,8 +1,7 @@
-"""The distributions of the greatest of several t statistics: against one reference, and between all pairs.
+"""Compute the distribution of the greatest of several t statistics: against one reference, and between all pairs.
 
-Comparisons with a reference and the choice of the best both need them. scipy is too slow
-for sweeps: its multivariate t is integrated by random numbers (four digits, a second for 30 groups), its studentized
-range takes 4 ms a value. Here one value takes a millisecond, to seven digits.
+scipy is too slow for sweeps: its multivariate t is integrated by random numbers (four digits, a second for 30 groups),
+and its studentized range takes 4 ms a value. Here one value takes a millisecond, to seven digits.
 """
 
 from __future__ import annotations
@@ -21,14 +20,14 @@ _LEAST_NODES = 80
 def dunnett_tail(t: float, loadings: np.ndarray, df: int, *, is_two_sided: bool) -> float:
     """Return the probability that the greatest of several t statistics with one reference is above t.
 
-    They share the reference's mean and one standard deviation: given both, they are independent. Dunnett (1955),
-    equation 4, integrated by the trapezoid rule, over the logarithm of the standard deviation.
+    They share the reference's mean and one standard deviation; given both, they are independent. It is equation 4 of
+    Dunnett (1955), integrated by the trapezoid rule over the logarithm of the standard deviation.
 
     Args:
-        t: The bound; of the absolute values where two-sided.
+        t: The bound; if two-sided, on the absolute values.
         loadings: (group,) sqrt(n_j / (n_j + n_reference)) of each group.
         df: Degrees of freedom of the standard deviation.
-        is_two_sided: Look at absolute values.
+        is_two_sided: Whether absolute values count.
     """
     log_s, weights_s = _sd_nodes(df)
     steepest = float(loadings.max(initial=0.5))
@@ -52,12 +51,12 @@ def dunnett_tail(t: float, loadings: np.ndarray, df: int, *, is_two_sided: bool)
 def range_tail(t: float, n_groups: int, df: int) -> float:
     """Return the probability that the greatest t statistic between any two of several means is above t.
 
-    Tukey's studentized range, at sqrt(2) t: given the standard deviation and the greatest mean, all others lie within
-    the range below it, independently. Equal group sizes; integrated as in `dunnett_tail`.
+    It is Tukey's studentized range at sqrt(2) t: given the standard deviation and the greatest mean, all others lie
+    within the range below it, independently. Group sizes are equal. It is integrated as in `dunnett_tail`.
 
     Args:
         t: The bound, 0 or more.
-        n_groups: Two or more.
+        n_groups: Number of groups, two or more.
         df: Degrees of freedom of the standard deviation.
     """
     log_s, weights_s = _sd_nodes(df)

@@ -1,7 +1,4 @@
-"""Observations under factors with levels, checked and counted, ready for an analysis of variance.
-
-Analysis of variance and shares of variance must leave out, code and refuse alike.
-"""
+"""Check, count and code observations with the levels of their factors, for an analysis of variance."""
 
 from __future__ import annotations
 
@@ -19,7 +16,7 @@ CONDITIONS_PER_LEVEL = 1.5  # below this a factor's levels are as good as unique
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Coded:
-    """One factor, its levels as numbers."""
+    """Holds one factor with its levels as numbers."""
 
     name: str
     codes: np.ndarray  # (observation,) int64: index into levels
@@ -28,7 +25,7 @@ class Coded:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Observations:
-    """Finite values with the levels that they were measured at."""
+    """Holds finite values with the levels at which they were measured."""
 
     values: np.ndarray  # (observation,) finite
     factors: tuple[Coded, ...]  # with two levels or more
@@ -47,12 +44,12 @@ def observe(
     seeds: Sequence[Hashable] | None = None,
     n_groups: int | None = None,
 ) -> Observations:
-    """Check values and levels, leave out what is not finite, and code the levels.
+    """Check values and levels, leave out values that are not finite, and code the levels.
 
     Args:
         values: (observation,). NaN and infinity are left out and counted.
         factors: Name of each factor -> the level of each observation.
-        seeds: What observations of different conditions share: their block.
+        seeds: The block of each observation, which observations of different conditions share.
         n_groups: Cut each numeric factor with more levels than this into this many groups of about as many
             observations, at its quantiles. None: never.
 
@@ -153,7 +150,7 @@ def _block(seeds: Sequence[Hashable], conditions: np.ndarray, factors: Sequence[
 
 
 def free_name(word: str, taken: set[str]) -> str:
-    """Return the word for a source of variation that is no factor, told from a factor of the same name."""
+    """Return a name for a source of variation that is not a factor, different from any factor's name."""
     names = {"seed": "seed (block)", "residual": "residual (error)", "interaction": "interaction (all)"}
     name = names[word] if word in taken else word
     while name in taken:

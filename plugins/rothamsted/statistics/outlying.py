@@ -1,8 +1,8 @@
-"""Whether one replicate lies far outside the others of its condition: runs that fail badly on some seeds.
+"""Find replicates that lie far outside the others of their condition, such as runs that fail badly on some seeds.
 
-Apart from the intervals, which do not look at single values. What a seed adds to all conditions is taken out first. The
-distance of a replicate from the mean of the others of its condition counts in units of their spread, which few values
-tell poorly: so it is mixed with the spread of all conditions, as if that were known from so many replicates.
+What a seed adds to all conditions is removed first. The distance of a replicate from the mean of the others of its
+condition is measured in units of their spread. Few values estimate a spread poorly, so it is mixed with the spread of
+all conditions, as if that were known from a fixed number of replicates.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ LEAST_CONDITIONS = 4
 
 @dataclass(frozen=True, kw_only=True)
 class Outlying:
-    """One replicate far outside."""
+    """Holds one replicate that lies far outside."""
 
     row: int  # condition
     column: int  # seed
@@ -32,7 +32,7 @@ class Outlying:
 
 
 def outlying(values: np.ndarray, *, is_paired: bool) -> list[Outlying]:
-    """Return the replicates that lie far outside, the farthest first; at most one a condition.
+    """Return the replicates that lie far outside, the farthest first, at most one for each condition.
 
     Args:
         values: (condition, seed), NaN marks a missing value.

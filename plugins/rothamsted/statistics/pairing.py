@@ -1,7 +1,7 @@
-"""Whether seeds pair the replicates of two conditions: the one rule for comparisons, promotion and reports.
+"""Decide whether seeds pair the replicates of two conditions, for comparisons, promotion and reports.
 
-A pair is two values at one seed. Too few pairs throw away most of what is known: 10 and 5 replicates with 2 common
-seeds are 2 pairs, and 1 degree of freedom where Welch's test has more.
+A pair is two values at one seed. Too few pairs waste most of the data: 10 and 5 replicates with 2 common seeds are 2
+pairs with 1 degree of freedom; Welch's test has more.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ LEAST_COMMON = 3  # seeds
 
 @dataclass(frozen=True, kw_only=True)
 class Pairing:
-    """Whether samples are pairs, and what speaks against it."""
+    """Says whether samples are pairs, and why not."""
 
     is_paired: bool
     n_common: int  # seeds that both have; of several samples the fewest of two of them
@@ -25,11 +25,11 @@ class Pairing:
 
 
 def pairing(a: Sequence[str], b: Sequence[str]) -> Pairing:
-    """Say whether two samples are paired: 3 common seeds or more, two thirds of the smaller sample or more.
+    """Say whether two samples are paired: at least 3 common seeds, and at least two thirds of the smaller sample.
 
     Args:
-        a: (replicate,) seeds of the values that count; empty where a seed is not known.
-        b: (replicate,) the same of the other sample.
+        a: (replicate,) seeds of the values that count; empty if a seed is not known.
+        b: (replicate,) the same for the other sample.
     """
     n_common = len(set(a) & set(b) - {""})
     if why := seeds_problem((a, b)):
@@ -42,9 +42,9 @@ def pairing(a: Sequence[str], b: Sequence[str]) -> Pairing:
 
 
 def pairing_of_all(samples: Sequence[Sequence[str]]) -> Pairing:
-    """Say whether a family is paired: seeds are known, none stands twice, and one sample is paired with half the rest.
+    """Say whether a family is paired: seeds are known, none occurs twice, and one sample is paired with half the rest.
 
-    A condition that lost its seeds does not undo the pairs of all others: it is compared by itself, see `pairing`.
+    A condition that lost its seeds does not change the pairs of the others. It is compared alone, see `pairing`.
 
     Args:
         samples: (condition, replicate) seeds of the values that count. Those with fewer than two values do not matter.
@@ -73,7 +73,7 @@ def pairing_of_all(samples: Sequence[Sequence[str]]) -> Pairing:
 
 
 def seeds_problem(samples: Sequence[Sequence[str]]) -> str:
-    """Why seeds cannot pair these samples, (condition, replicate), however many are common; empty: they can."""
+    """Say why seeds cannot pair these samples, (condition, replicate), however many are common; empty if they can."""
     if any(not seed for of_one in samples for seed in of_one):
         return "the seed of a replicate is not known"
     twice = [seed for of_one in samples for seed, n in Counter(of_one).items() if n > 1]

@@ -1,4 +1,4 @@
-"""The Pareto set: what no other beats in everything."""
+"""Find the Pareto set: the points that no other point dominates."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import numpy as np
 
 
 def pareto_set(costs: np.ndarray) -> np.ndarray:
-    """Which points no other point dominates: none is at most as large everywhere and smaller somewhere.
+    """Say which points no other point dominates: none is at most as large everywhere and smaller somewhere.
 
     Args:
-        costs: (point, objective), small is good; equal points stand or fall together.
+        costs: (point, objective), small is good; equal points are both in the set or both not.
 
     Returns:
-        (point,) bool; a point with a NaN is never in the set, and dominates nobody.
+        (point,) bool; a point with a NaN is never in the set, and dominates no other.
     """
     costs = np.asarray(costs, dtype=np.float64)
     at_most = (costs[:, None] <= costs[None]).all(axis=2)  # (who, whom)

@@ -1,6 +1,6 @@
-"""How often a condition is in the Pareto set when its replicates are drawn again: how sure the set is.
+"""Compute how often a condition is in the Pareto set if replicates are drawn again: how sure the set is.
 
-Apart from the set itself, which takes means as they are: a member by a hair and a member by far look alike in it.
+The set itself takes means as they are, and does not show how clearly a condition is a member.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ MOST_PAIRS = 4e8  # over all resamples: seconds
 
 @dataclass(frozen=True, kw_only=True)
 class Membership:
-    """How often each condition was in the set of a resample."""
+    """Holds how often each condition was in the set of a resample."""
 
     frequency: np.ndarray  # (condition,) share of resamples; a resampling frequency, no probability of the truth
     whole: float  # share of resamples in which the set was exactly that of the means
@@ -31,19 +31,19 @@ class Membership:
 def pareto_membership(
     scores: Sequence[np.ndarray], signs: Sequence[float], *, is_paired: bool, n_resamples: int = N_RESAMPLES, seed: int
 ) -> Membership:
-    """Draw the replicates of all conditions again, and look who is in the Pareto set of the means.
+    """Draw the replicates of all conditions again many times, and count who is in the Pareto set of the means.
 
-    A replicate is drawn with all its objectives, so that their correlation stays. All conditions are drawn at once,
-    so that the frequencies hold beside each other. The mean of n values drawn from n has the standard deviation
-    s sqrt((n - 1) / n) / sqrt(n), too little by the first root: with 3 replicates by a fifth. So its distance from
-    the observed mean is stretched by the inverse.
+    A replicate is drawn with all its objectives, so their correlation stays. All conditions are drawn at once, so the
+    frequencies can be compared. The mean of n values drawn from n has the standard deviation s sqrt((n - 1) / n) /
+    sqrt(n). That is too small by the first root, with 3 replicates by a fifth. So its distance from the observed mean
+    is stretched by the inverse.
 
     Args:
         scores: (replicate, objective) of each condition, finite, two replicates or more.
-        signs: (objective,) 1 where small is good, -1 where large is.
-        is_paired: Row r of every condition is the same seed: all are drawn by the same rows.
-        n_resamples: How often; fewer where there are many conditions.
-        seed: Where resamples come from.
+        signs: (objective,) 1 if small is good, -1 if large is good.
+        is_paired: Whether row r of every condition has the same seed. If so, all conditions draw the same rows.
+        n_resamples: Number of resamples; fewer are made for many conditions.
+        seed: Seed of the resamples.
     """
     rng = np.random.default_rng(seed)
     n_drawn = max(200, min(n_resamples, int(MOST_PAIRS / max(len(scores), 1) ** 2)))

@@ -1,4 +1,4 @@
-"""How often a t test shows a difference."""
+"""Compute how often a t test shows a difference."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ FAR_OUT = 20.0  # noncentrality at which the lower tail holds less than 1e-88
 def power_of(n: int, sd: float, difference: float, *, level: float = DEFAULT_LEVEL, is_paired: bool = True) -> float:
     """Return the chance that n replicates of each condition show a difference, by a two-sided t test.
 
-    The noncentral t distribution, both tails counted. Cohen (1988), Statistical Power Analysis for the Behavioral
-    Sciences, 2nd ed., chapter 2. Unpaired: the same n and the same variance in both conditions (Student's t; Welch's
-    needs at most one or two more).
+    It uses the noncentral t distribution and counts both tails: Cohen (1988), Statistical Power Analysis for the
+    Behavioral Sciences, 2nd ed., chapter 2. Unpaired conditions have the same n and the same variance (Student's t;
+    Welch's needs at most one or two replicates more).
 
     Args:
-        n: Replicates of each condition; pairs where paired.
-        sd: Standard deviation of a replicate within a condition; where paired, of differences.
-        difference: Between the means of two conditions, in the units of sd; its sign does not matter.
+        n: Number of replicates of each condition, or of pairs.
+        sd: Standard deviation of a replicate within a condition; if paired, of the differences.
+        difference: Difference between the means of two conditions, in the units of sd; its sign does not matter.
         level: 1 - level is the error rate.
         is_paired: Whether replicates share seeds.
 

@@ -1,21 +1,21 @@
-"""Racing: replicates in rounds, and after each round the conditions that are clearly not the best are dropped.
+"""Race conditions: run replicates in rounds, and after each round drop the conditions that are clearly not the best.
 
-It is a decision rule with a proven error rate: numbers in, who stays out of it. It keeps no state.
-A race is replayed from its results each time, so that a resumed sweep decides as the first one did.
+It is a decision rule with a proven error rate. It keeps no state: a race is replayed from its results each time, so a
+resumed sweep decides as the first one did.
 
-The rule. Replicate r has the same seed in every condition. In replicate r each condition is set against the
-conditions that led *before* r: its difference to their mean is one number. If a condition is the best, that
-number has a mean of zero or worse whoever leads, for the choice was made without a look at replicate r. So one
-one-sided t test a condition, on its series of differences, asks whether it can be the best. Only the test of the
-truly best condition can do harm: its error rate is that of the race, with no correction for the number of
-conditions, and whatever the noise of each condition is and however they correlate within a seed. Repeated looks
-are paid for in `one_sided_levels`.
+The rule. Replicate r has the same seed in every condition. In replicate r each condition is compared with the
+conditions that led *before* r: its difference to their mean is one number. If a condition is the best, that number has
+a mean of zero or below, whoever leads, because the leaders were chosen without replicate r. So a one-sided t test of
+each condition, on its series of differences, asks whether it can be the best. Only the test of the truly best condition
+can cause an error, so its error rate is that of the race. No correction for the number of conditions is needed,
+whatever the noise of each condition and however they correlate within a seed. `one_sided_levels` corrects for repeated
+looks.
 
-What it assumes: independent replicates whose differences are about normal, or have the long tail on the bad side.
-tests/statistics/test_racing_simulation.py holds the error rate under unequal, heavy-tailed and coarse noise. It does
-not hold where means hang on rare events: against nine conditions with an equal mean that are better in nine seeds of
-ten and fail in the tenth, the best was dropped in 45 % of races, before they had failed; and in 24 % where its own
-noise is log-normal with the long tail on the good side.
+It assumes independent replicates with differences that are about normal, or have the long tail on the bad side.
+tests/statistics/test_racing_simulation.py checks the error rate under unequal, heavy-tailed and coarse noise. The rate
+does not hold if means depend on rare events. Against nine conditions with an equal mean that are better in nine seeds
+of ten and fail in the tenth, the best was dropped in 45 % of races, before they had failed. If its own noise is
+log-normal with the long tail on the good side, it was dropped in 24 %.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ N_LEADERS = 3  # one leader doubles the noise of a difference, many are worse th
 
 @dataclass(frozen=True, kw_only=True)
 class Race:
-    """Where a race stands after the rounds that were run."""
+    """Holds the state of a race after the rounds that were run."""
 
     alive: np.ndarray  # (condition,) bool: still in the race
     dropped_after: np.ndarray  # (condition,) int: replicates after which it was dropped; 0 = alive
@@ -58,26 +58,26 @@ def race(
     diverged: np.ndarray | None = None,
     n_run: int | None = None,
 ) -> Race:
-    """Replay a race: look after n_min, n_min + step, ..., n_max replicates and drop who cannot be the best.
+    """Replay a race: look after n_min, n_min + step, ..., n_max replicates and drop conditions that cannot be the best.
 
-    A missing value says nothing for or against its condition. A condition that diverged has no finite mean and
-    is dropped at the next look. What a condition has beyond the look that dropped it is not used. A condition
-    without any value stays: nothing is known against it.
+    A missing value counts neither for nor against its condition. A condition that diverged has no finite mean and is
+    dropped at the next look. Values of a condition after the look that dropped it are not used. A condition without any
+    value stays in the race.
 
     Args:
         values: (condition, replicate), in the order of seeds, replicate r of all conditions with the same seed.
             NaN = failed or not run; infinite (either sign) = diverged.
         direction: "minimize" or "maximize".
         level: 1 - level bounds the probability that the truly best condition is ever dropped; in (0, 1).
-        n_min: Replicates before the first look, 2 or more.
-        n_max: Replicates at which the race ends; no more columns than that.
-        step: Replicates a round after the first.
-        diverged: (condition, replicate) bool, for those that diverged and have a finite value or none.
-        n_run: Replicates that every condition alive has run or failed; later columns are not looked at. As a
-            default, all columns up to the last that holds a value.
+        n_min: Number of replicates before the first look, 2 or more.
+        n_max: Number of replicates at which the race ends; `values` has no more columns.
+        step: Number of replicates in each round after the first.
+        diverged: (condition, replicate) bool, for replicates that diverged although their value is finite or missing.
+        n_run: Number of replicates that every condition in the race has run or failed; later columns are ignored. The
+            default is all columns up to the last with a value.
 
     Returns:
-        Where the race stands. Nobody is alive only where every condition diverged.
+        The state of the race. No condition is left only if every condition diverged.
 
     Raises:
         ValueError: A shape, count, level or direction that cannot be.

@@ -1,9 +1,9 @@
-"""Student's t for a metric with a range: on the log or logit scale, so that no interval leaves the range.
+"""Take Student's t of a metric with a range on the log or logit scale, so that no interval leaves the range.
 
 The delta method: the mean is transformed, its standard error divided by the slope there, and the ends are transformed
-back. So the interval is one for the mean, not for a geometric mean, and within the range by construction. On the
-log scale it is mean * exp(-+ t * se / mean). It tends to mean -+ t * se where the error is small beside the distance
-to the range's ends. Its coverage beside t cut off at the ends: docs/statistics.md.
+back. So the interval is one for the mean, not for a geometric mean, and it lies within the range. On the log scale it
+is mean * exp(-+ t * se / mean). It tends to mean -+ t * se if the error is small compared with the distance to the
+range's ends. docs/statistics.md compares its coverage with that of t cut off at the ends.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Scale = Literal["t", "log", "logit"]
 
 
 def scale_of(values: np.ndarray, metric: Metric) -> Scale:
-    """Return the scale on which Student's t is taken: that of the range, or none where a value lies outside it."""
+    """Return the scale on which Student's t is taken: that of the range, or none if a value lies outside it."""
     finite = values[np.isfinite(values)]
     if not metric.is_bounded or not in_range(finite, metric).all():
         return "t"
@@ -27,7 +27,7 @@ def scale_of(values: np.ndarray, metric: Metric) -> Scale:
 
 
 def in_range(values: np.ndarray, metric: Metric) -> np.ndarray:
-    """Whether each value lies in the range; NaN does."""
+    """Say whether each value lies in the range; NaN counts as inside."""
     low = -np.inf if metric.low is None else metric.low
     high = np.inf if metric.high is None else metric.high
     return ~((values < low) | (values > high))
@@ -37,12 +37,12 @@ def kept_in_range(mean: np.ndarray, half: np.ndarray, metric: Metric) -> tuple[n
     """Return the ends of intervals that do not leave the range.
 
     Args:
-        mean: (point,) within the range; on an end of it only where `half` is 0.
+        mean: (point,) within the range; on an end of it only if `half` is 0.
         half: (point,) half the width of the t interval, 0 or more.
-        metric: With a range.
+        metric: A metric with a range.
 
     Returns:
-        Low and high, (point,) each; mean itself where `half` is 0.
+        Low and high, (point,) each; both are the mean if `half` is 0.
     """
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         if metric.low is None:
@@ -70,7 +70,7 @@ def cut(low: np.ndarray, high: np.ndarray, metric: Metric) -> tuple[np.ndarray, 
 
 
 def end_of_range(value: float, metric: Metric) -> str:
-    """Say which end of the range a value lies on: "greatest", "least"; empty where on none."""
+    """Say on which end of the range a value lies: "greatest", "least"; empty if on none."""
     if metric.low is not None and value == metric.low:
         return "least"
     return "greatest" if metric.high is not None and value == metric.high else ""

@@ -1,6 +1,6 @@
-"""Conditions compared across several data sets by their ranks: Friedman's test and Nemenyi's critical difference.
+"""Compare conditions across several data sets by their ranks: Friedman's test and Nemenyi's critical difference.
 
-Scores on different data sets have no common scale: only their order on each can be put together.
+Scores on different data sets have no common scale, so only their order on each is used.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from rothamsted.statistics.reduce import Direction
 
 @dataclass(frozen=True, kw_only=True)
 class RankComparison:
-    """Conditions over data sets; rank 1 is the best."""
+    """Holds the ranks of conditions over data sets; rank 1 is the best."""
 
     mean_ranks: tuple[float, ...]  # (condition,) NaN without data sets
     statistic: float  # Friedman's chi squared, corrected for ties; NaN where undefined
@@ -34,13 +34,13 @@ class RankComparison:
 def compare_ranks(scores: np.ndarray, *, direction: Direction, level: float = DEFAULT_LEVEL) -> RankComparison:
     """Compare conditions over data sets, as Demšar (2006), JMLR 7, section 3.2.2, recommends.
 
-    Friedman (1937), JASA 32(200), asks whether any condition ranks otherwise than the others, in the F form of Iman &
-    Davenport (1980), Communications in Statistics A9(6); Nemenyi (1963) compares all pairs of mean ranks. Both are
-    for many data sets: Demšar names ten data sets and five conditions as enough.
+    Friedman's test (1937), JASA 32(200), asks whether some condition ranks differently from the others, in the F form
+    of Iman & Davenport (1980), Communications in Statistics A9(6). Nemenyi's test (1963) compares all pairs of mean
+    ranks. Both are for many data sets: Demšar names ten data sets and five conditions as enough.
 
     Args:
-        scores: (data set, condition), one number each, such as a mean over replicates. A data set that lacks a finite
-            score of some condition is left out, and counted.
+        scores: (data set, condition), one number each, such as a mean over replicates. A data set without a finite
+            score of some condition is left out and counted.
         direction: "minimize" (lower is better) or "maximize". Equal scores share their mean rank.
         level: 1 - level is the probability that any of the pairs is wrongly called different.
 
@@ -76,7 +76,7 @@ def compare_ranks(scores: np.ndarray, *, direction: Direction, level: float = DE
 def critical_difference(n_conditions: int, n_datasets: int, level: float = DEFAULT_LEVEL) -> float:
     """Return the difference in mean ranks from which Nemenyi's test calls a pair different.
 
-    Demšar (2006), section 3.2.2: q sqrt(k (k + 1) / (6 N)), q being the quantile of the studentized range over
+    Demšar (2006), section 3.2.2: q sqrt(k (k + 1) / (6 N)), where q is the quantile of the studentized range over
     sqrt(2).
     """
     from scipy.stats import studentized_range
@@ -88,8 +88,8 @@ def critical_difference(n_conditions: int, n_datasets: int, level: float = DEFAU
 def alike(mean_ranks: Sequence[float], critical_difference: float) -> tuple[tuple[int, ...], ...]:
     """Return the largest groups of conditions whose mean ranks do not differ by the critical difference.
 
-    Each is of positions in `mean_ranks`, best first; groups of one are left out. These are the bars of Demšar's
-    diagram.
+    Each group is a list of positions in `mean_ranks`, best first; groups of one are left out. These are the bars of
+    Demšar's diagram.
     """
     order = sorted(range(len(mean_ranks)), key=lambda i: (mean_ranks[i], i))
     groups: list[tuple[int, ...]] = []

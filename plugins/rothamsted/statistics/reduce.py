@@ -1,6 +1,6 @@
-"""How a curve becomes the one number that a search compares.
+"""Reduce a curve to the number that a search compares.
 
-A sweep file names it (`objective.reduce`), and check, workers and tables must read it alike.
+A sweep file names the rule (`objective.reduce`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Direction = Literal["minimize", "maximize"]
 
 @dataclass(frozen=True, kw_only=True)
 class Reduction:
-    """A way of making one number of a curve."""
+    """Describes how a curve becomes one number."""
 
     kind: Literal["last", "best", "mean"]
     n_last: int = 1  # measurements that count, from the end; "best" looks at all
@@ -37,16 +37,15 @@ def parse_reduction(text: str) -> Reduction:
 
 
 def reduce_curve(values: Sequence[float] | np.ndarray, how: str, direction: Direction) -> float:
-    """Return the one number of a curve.
+    """Return the number of a curve.
 
     Args:
-        values: The metric at its measurements, in the order of steps.
+        values: (measurement,) the metric, in the order of steps.
         how: "last", "best" (by direction, over finite values) or "mean:K".
         direction: "minimize" or "maximize".
 
     Returns:
-        The number; NaN or infinity where the measurements that count hold one (for "best": NaN where they
-        hold nothing else).
+        The number; NaN or infinity if the measurements that count have one (for "best": NaN if none is finite).
     """
     reduction = parse_reduction(how)
     if direction not in ("minimize", "maximize"):

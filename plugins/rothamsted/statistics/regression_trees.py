@@ -19,7 +19,7 @@ EQUAL = 1 - 1e-9  # of the best gain: a column that reaches it splits as well, a
 
 @dataclass(frozen=True, kw_only=True)
 class Trees:
-    """The nodes of all trees; the first ones are the roots, in the order of the draws."""
+    """Holds the nodes of all trees. The roots come first, in the order of the draws."""
 
     column: np.ndarray  # (node,) by which the node is split; -1: a leaf
     threshold: np.ndarray  # (node,) rows with at most this value go to the first child
@@ -36,12 +36,12 @@ class _Level(NamedTuple):
 
 
 def grow(columns: np.ndarray, target: np.ndarray, drawn: np.ndarray, rng: np.random.Generator) -> Trees:
-    """Grow one tree for each draw, until no leaf of two rows can be made.
+    """Grow one tree for each draw, until no node can be split.
 
     Args:
-        columns: (row, column) numbers; NaN is a level of its own, below all others.
+        columns: (row, column) numbers; NaN is a separate level, below all others.
         target: (row,)
-        drawn: (tree, row) how often each tree's draw has each row; each draw has a row.
+        drawn: (tree, row) how often each tree's draw has each row; each draw has at least one row.
         rng: Chooses among columns that split a node equally well.
     """
     groups = [drawn[first : first + TOGETHER] for first in range(0, len(drawn), TOGETHER)]
@@ -101,9 +101,9 @@ def predict(trees: Trees, roots: np.ndarray, value_at: Callable[[np.ndarray, np.
     """Walk down a tree for each query, and return the mean of the leaf.
 
     Args:
-        trees: What `grow` made.
-        roots: (query,) which tree is asked.
-        value_at: Given queries and a column for each, returns the value that it has there.
+        trees: The trees of `grow`.
+        roots: (query,) index of the tree to ask.
+        value_at: Function of queries and a column for each that returns their values.
     """
     node, waiting = roots.copy(), np.arange(len(roots))
     while len(waiting):

@@ -1,7 +1,6 @@
-"""How coarse a metric is, and the least spread that so coarse a metric lets one assume.
+"""Measure how coarse a metric is, and the least spread that can be assumed for it.
 
-Intervals, races and comparisons meet the same thing: an accuracy on a hundred images repeats by chance,
-and the spread of three equal values says nothing.
+An accuracy on a hundred images repeats by chance, and three equal values do not show that there is no spread.
 """
 
 from __future__ import annotations
@@ -15,9 +14,9 @@ LEAST_STEPS = 0.5  # of a metric's step: what the standard deviation of two neig
 
 
 def smallest_step(scores: np.ndarray) -> float:
-    """Return the smallest step between scores, 0 where they are practically continuous.
+    """Return the smallest step between scores, 0 if they are practically continuous.
 
-    For races and comparisons, which see the values of many conditions at once. Rounding to a step has a variance of
+    Races and comparisons use it, which see the values of many conditions at once. Rounding to a step has a variance of
     step**2 / 12, a difference at most twice that (Sheppard's correction). Steps below a millionth of the range are
     rounding errors.
     """
@@ -31,19 +30,19 @@ def smallest_step(scores: np.ndarray) -> float:
 
 
 def least_sd(values: np.ndarray, metric: Metric) -> np.ndarray:
-    """Return the standard deviation below which the interval of a mean may not go, for each column of values.
+    """Return the least standard deviation that the interval of a mean may use, for each column of values.
 
-    Half a step of a share of a known number of rows. Replicates that show one value, or two next to each other, have
-    a standard deviation of at most that; how often the rarer of the two comes, few replicates cannot say. With it the
-    t interval covers such a mean in 95 % or more, whatever the mixture: docs/statistics.md.
+    It is half a step of a share of a known number of rows. If replicates have one value, or two neighbouring values,
+    their true standard deviation is at most that, and few replicates cannot estimate it better. With this floor a 95 %
+    t interval covers such a mean in 95 % of cases or more: docs/statistics.md.
 
     Args:
         values: (replicate, point), NaN where there is none.
-        metric: `rows` is what counts: no other metric has a floor.
+        metric: Only a metric with `rows` has a floor.
 
     Returns:
-        (point,), 0 where there is no floor: no rows are declared, values are no shares of them, or all lie on an end
-        of the range, where a spread would not show.
+        (point,), 0 if there is no floor: no rows are declared, values are not shares of them, or all lie on an end of
+        the range, where a spread would not show.
     """
     if metric.rows is None or not len(values):
         return np.zeros(values.shape[1])
@@ -54,7 +53,7 @@ def least_sd(values: np.ndarray, metric: Metric) -> np.ndarray:
 
 
 def why_this_wide(values: np.ndarray, metric: Metric) -> str:
-    """Say that the width of an interval of finite values (replicate,) comes from the metric's step; empty elsewhere."""
+    """Say that the width of an interval of finite values (replicate,) comes from the metric's step; else empty."""
     least = float(least_sd(values[:, None], metric)[0])
     if len(values) < 2 or not least or (sd := float(values.std(ddof=1))) >= least:
         return ""

@@ -1,8 +1,8 @@
-"""Looks at results that are still coming in, and what each look costs.
+"""Plan looks at results that are still coming in, with an error level for each look.
 
-Racing and stopping both decide again and again on growing data: a test at 5 % that is repeated
-after every replicate is wrong far more often than 5 % of the time. The price is found by following many series
-of pure noise, with a fixed seed: equal arguments give equal numbers in every process.
+Racing and stopping decide repeatedly on growing data. A test at 5 % that is repeated after every replicate errs far
+more often than in 5 %. The levels are found by simulating many series of noise with a fixed seed, so equal arguments
+give equal numbers in every process.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _DOUBT = 1e-3  # probability that the numbers drawn make a price too low
 
 
 def schedule_looks(*, n_min: int, n_max: int, step: int = 1) -> tuple[int, ...]:
-    """Return the numbers of replicates after which one looks: n_min, n_min + step, ..., and n_max in any case.
+    """Return the numbers of replicates after which one looks: n_min, n_min + step, ..., and always n_max.
 
     Raises:
         ValueError: n_min below 2, n_max below n_min or step below 1.
@@ -37,21 +37,21 @@ def schedule_looks(*, n_min: int, n_max: int, step: int = 1) -> tuple[int, ...]:
 
 @lru_cache(maxsize=64)
 def one_sided_levels(looks: tuple[int, ...], *, alpha: float, n_unused: int = 0) -> tuple[float, ...]:
-    """Share an error rate out over the looks of one Student's t test of a growing sample.
+    """Divide an error rate among the looks of one Student's t test of a growing sample.
 
-    The p-value at a look after n replicates is compared with q / n, where q is such that a series of
-    independent normal numbers with mean zero falls below at any look with probability alpha. Its t values are
-    free of the variance, so that one q serves all. q / n spends early, when many are still to be dropped, and
-    as looks at n and n + 1 tell much the same, it spends about evenly over independent news.
+    The p-value at a look after n replicates is compared with q / n. The constant q is chosen so that a series of
+    independent normal numbers with mean zero falls below it at any look with probability alpha. Its t values do not
+    depend on the variance, so one q is right for all. q / n spends much of the error early, when many conditions are
+    still to be dropped. Looks at n and n + 1 share most of their data, so it spends about evenly over new data.
 
     Args:
         looks: Numbers of replicates, rising.
         alpha: Probability of any false alarm, in (0, 1).
-        n_unused: Replicates that are not in the sample: at a look after n it holds n - n_unused numbers.
+        n_unused: Number of replicates that are not in the sample: at a look after n it has n - n_unused numbers.
 
     Returns:
-        One level a look; 0 where the sample holds fewer than two numbers. Their sum is at least alpha, as
-        Bonferroni's would be, since alarms come together.
+        One level for each look; 0 if the sample has fewer than two numbers. Their sum is at least alpha, the sum of
+        Bonferroni's levels, because alarms come together.
     """
     usable = [look for look in looks if look - n_unused >= 2]
     if len(usable) < 2:
@@ -84,11 +84,11 @@ def _least_p_values(noise: np.ndarray, looks: list[int], shares: np.ndarray, alp
 
 @lru_cache(maxsize=64)
 def stopping_level(looks: tuple[int, ...], *, level: float) -> float:
-    """Return the level of Student's interval that still covers at `level` when its width decides when to stop.
+    """Return the level of Student's interval that still covers with `level` if its width decides when to stop.
 
-    Who stops at the first narrow interval stops at too small a standard deviation. For normal values the mean is
-    independent of all standard deviations so far, so that the coverage is that of the interval where it stopped,
-    a function of width / sigma alone; the level returned covers for the worst width.
+    If replicates stop at the first narrow interval, its standard deviation is too small on average. For normal values
+    the mean is independent of all standard deviations so far. So the coverage is that of the interval at the stop, and
+    depends on width / sigma only. The returned level covers for the worst width.
 
     Args:
         looks: Numbers of values, rising, 2 or more, after which one looks.

@@ -1,7 +1,7 @@
-"""Wilson's interval for a share over a known number of rows: the accuracy of replicates on 1,000 images each.
+"""Compute Wilson's interval for a share of a known number of rows, such as an accuracy on 1,000 images.
 
-All rows of all replicates count as one sample: it assumes that replicates differ by chance alone, and says where they
-differ by more. Wilson (1927), Journal of the American Statistical Association 22(158).
+All rows of all replicates count as one sample. So it assumes that replicates differ by chance only, and
+`overdispersion` says if they differ by more. Wilson (1927), Journal of the American Statistical Association 22(158).
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ UNLIKELY = 0.01  # below this replicates differ by more than their rows let expe
 def wilson_bounds(
     values: np.ndarray, level: float, seed: int, n_resamples: int, metric: Metric
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Wilson's score interval of each column of shares (replicate, point), all finite, n >= 1.
+    """Return Wilson's score interval of each column of shares (replicate, point), all finite, n >= 1.
 
-    The rows of a metric that does not say are one a replicate: 0 or 1. Nothing is drawn.
+    A metric without declared rows has one row for each replicate: 0 or 1. Nothing is drawn.
     """
     return wilson_ends(values.mean(axis=0), len(values) * (metric.rows or 1), level)
 
 
 def wilson_ends(share: np.ndarray, n: int, level: float) -> tuple[np.ndarray, np.ndarray]:
-    """Wilson's score interval of shares (point,) of n, within 0 to 1."""
+    """Return Wilson's score interval of shares (point,) of n rows, within 0 to 1."""
     z2 = float(ndtri((1 + level) / 2)) ** 2
     middle = (share + z2 / (2 * n)) / (1 + z2 / n)
     half = np.sqrt(z2 / n * (share * (1 - share) + z2 / (4 * n))) / (1 + z2 / n)
@@ -36,13 +36,13 @@ def wilson_ends(share: np.ndarray, n: int, level: float) -> tuple[np.ndarray, np
 
 
 def are_shares(values: np.ndarray, rows: int) -> np.ndarray:
-    """Whether each value is a whole number of rows over `rows`, but for rounding; NaN is none."""
+    """Say whether each value is a whole number divided by `rows`, up to rounding; NaN is not."""
     counts = values * rows
     return (np.abs(counts - np.round(counts)) <= TOLERANCE) & (values >= 0) & (values <= 1)
 
 
 def why_no_share(values: np.ndarray, metric: Metric) -> str:
-    """Say why finite values are no shares of the metric's rows; empty where they are."""
+    """Say why finite values are not shares of the metric's rows; empty if they are."""
     off = ~are_shares(values, metric.rows or 1)
     if not off.any():
         return ""
@@ -54,7 +54,7 @@ def why_no_share(values: np.ndarray, metric: Metric) -> str:
 
 
 def overdispersion(values: np.ndarray, metric: Metric) -> str:
-    """Say where shares (replicate,) differ by more than their rows let expect: chi-square; empty elsewhere."""
+    """Say that shares (replicate,) differ by more than chance explains, by a chi-square test; else empty."""
     n, share = len(values), float(values.mean())
     if n < 2 or not 0 < share < 1:
         return ""

@@ -13,11 +13,11 @@ RULE = "none, ema:WEIGHT with 0 < WEIGHT < 1, or mean:COUNT with an odd COUNT of
 
 @dataclass(frozen=True, kw_only=True)
 class Smoothing:
-    """How curves are smoothed.
+    """Describes how curves are smoothed.
 
     Attributes:
         kind: ema or mean.
-        amount: ema: the weight of the past, in (0, 1); mean: how many measurements, an odd number.
+        amount: for ema the weight of the past, in (0, 1); for mean the number of measurements, which is odd.
     """
 
     kind: str
@@ -25,7 +25,7 @@ class Smoothing:
 
     @property
     def words(self) -> str:
-        """What a caption says of it."""
+        """Give the words of a caption."""
         if self.kind == "ema":
             return f"an exponential moving average (weight of the past {self.amount:g})"
         return f"a running mean over {self.amount:g} measurements"
@@ -43,10 +43,10 @@ class Smoothing:
 
 
 def smoothing_named(text: str) -> Smoothing | None:
-    """The smoothing of a name; None for `none`.
+    """Return the smoothing of this name; None for `none`.
 
     Raises:
-        SpecError: There is none of this name; the text has the rule.
+        SpecError: There is no such smoothing; the message has the rule.
     """
     kind, _, amount = text.partition(":")
     if text == "none":

@@ -1,7 +1,8 @@
-"""Shares of variance by source, of crossed replicates: how much is the data split, how much the training seed.
+"""Compute the shares of variance by source for crossed replicates, such as data split and training seed.
 
-Random effects: value = mean of the condition + one normal effect a number of each source + rest, by the method of
-moments from mean squares (Searle, Casella & McCulloch 1992, Variance Components, chapter 4).
+The model has random effects: value = mean of the condition + one normal effect for each number of each source + rest.
+They are estimated by the method of moments from mean squares (Searle, Casella & McCulloch 1992, Variance Components,
+chapter 4).
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ LEAST_SPREAD = 1e-12  # of a condition, as a share of its values' size: less is 
 
 @dataclass(frozen=True, kw_only=True)
 class SourceShare:
-    """One source's part of the variance of a single training."""
+    """Holds the share of one source in the variance of a single training."""
 
     source: str
     share: float  # of the sum of all, 0 to 1
@@ -32,7 +33,7 @@ class SourceShare:
 
 @dataclass(frozen=True, kw_only=True)
 class SourceShares:
-    """The parts of all sources, and of the rest: together 1."""
+    """Holds the shares of all sources and of the rest; their sum is 1."""
 
     shares: tuple[SourceShare, ...]  # in the order of the sources, the rest last
     n_conditions: int
@@ -48,24 +49,26 @@ def shares_by_source(
     level: float = DEFAULT_LEVEL,
     seed: int = 0,
 ) -> SourceShares | None:
-    """Share the variance within a condition out among the sources that were crossed.
+    """Divide the variance within a condition among the sources that were crossed.
 
-    The estimand is the mean over conditions of each source's share. Mean squares of a condition are divided by its
-    variance, averaged, and only then made into components, of which a negative one counts as zero. The rest is all that
-    no single source explains: what sources do together, and what is not repeatable.
+    It estimates the mean over conditions of each source's share. Mean squares of a condition are divided by its
+    variance, averaged, and then turned into components. A negative component counts as zero. The rest is all that no
+    single source explains: interactions of sources, and what is not repeatable.
 
-    An interval is a generalized one (Weerahandi 1993, JASA 88(423)): mean squares divided by drawn chi-square over its
-    degrees of freedom. These are those of one condition, however many there are: conditions have the same numbers.
+    Intervals are generalized ones (Weerahandi 1993, JASA 88(423)): mean squares divided by drawn chi-square over its
+    degrees of freedom. The degrees of freedom are those of one condition, however many there are, because all
+    conditions use the same numbers.
 
     Args:
         values: (condition, combination), the last source changing first; a condition with a missing value is left out.
-        crossed: Source -> how many numbers it has.
-        of_differences: Of the differences between conditions: what is common to all at a combination is taken out.
+        crossed: Source -> number of its values.
+        of_differences: Whether to divide the variance of differences between conditions. What is common to all
+            conditions at a combination is then removed.
         level: Nominal coverage of the intervals.
-        seed: Of their draws.
+        seed: Seed of the draws for the intervals.
 
     Returns:
-        None where no condition is complete and has a spread; of differences with fewer than two such conditions.
+        The shares. None if no condition is complete and has a spread; for differences, if fewer than two are.
     """
     check_level(level)
     sizes, scaled = tuple(crossed.values()), _scaled(values, of_differences=of_differences)

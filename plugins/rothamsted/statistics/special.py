@@ -1,4 +1,4 @@
-"""SciPy's special functions, imported when the first of them is called: a fifth of a second that a start need not wait.
+"""Import SciPy's special functions when the first of them is called, which saves a fifth of a second at the start.
 
 Their names and arguments are those of `scipy.special`.
 """

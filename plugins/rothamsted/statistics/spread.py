@@ -1,6 +1,6 @@
-"""The spread of replicates, pooled over the conditions of an earlier sweep, and how sure it is.
+"""Estimate the spread of replicates, pooled over the conditions of an earlier sweep, with an upper limit.
 
-Plans are made of it, and an estimate from few replicates is a poor one: its upper limit goes with it.
+Plans use it. An estimate from few replicates is poor, so the upper limit is given too.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ DEFAULT_SD_LEVEL = 0.8  # a plan from this upper limit reaches its power in 80 %
 
 @dataclass(frozen=True, kw_only=True)
 class Pooled:
-    """A standard deviation estimated from several conditions together."""
+    """Holds a standard deviation estimated from several conditions together."""
 
     sd: float
     df: int
@@ -49,14 +49,14 @@ def pooled_sd(values: np.ndarray) -> Pooled:
 def sd_of_paired_differences(values: np.ndarray) -> Pooled:
     """Return the standard deviation of the difference of two conditions at one seed, pooled over all pairs.
 
-    sqrt(2 MS), MS the residual mean square of conditions by seeds; where every condition has every seed its
-    square is exactly the mean of the variances of differences over all pairs of conditions.
+    It is sqrt(2 MS), where MS is the residual mean square of conditions by seeds. If every condition has every seed,
+    its square is exactly the mean of the variances of differences over all pairs of conditions.
 
     Args:
         values: (condition, seed), the same seed in each column; NaN and infinity are left out and counted.
 
     Raises:
-        ValueError: Too few finite values to tell conditions, seeds and residual apart.
+        ValueError: Too few finite values to separate conditions, seeds and residual.
     """
     values = _table(values)
     conditions, seeds = np.nonzero(np.isfinite(values))
@@ -71,7 +71,7 @@ def sd_of_paired_differences(values: np.ndarray) -> Pooled:
 def upper_limit(sd: float, df: int, *, level: float = DEFAULT_SD_LEVEL) -> float:
     """Return the one-sided upper confidence limit of a standard deviation of normal values.
 
-    sd * sqrt(df / q), q the 1 - level quantile of chi-square with df degrees of freedom.
+    It is sd * sqrt(df / q), where q is the 1 - level quantile of chi-square with df degrees of freedom.
     """
     check_level(level)
     if df < 1:

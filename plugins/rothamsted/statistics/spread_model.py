@@ -1,9 +1,9 @@
-"""Estimate how much each condition scatters, cautiously, with the help of all the others.
+"""Estimate how much each condition scatters, with the help of all the others.
 
-Three values give a poor variance. So it is moderated: drawn towards what conditions of that level of the score have,
+Three values give a poor variance. So it is moderated: moved towards the variance of conditions with a similar score,
 and never below its own (Smyth 2004, Statistical Applications in Genetics and Molecular Biology 3(1); Phipson et al.
-2016, Annals of Applied Statistics 10(2)). What a seed adds to all conditions alike is taken out first, in proportion
-to how much each scatters (Grubbs 1948, JASA 43). All arrays may have leading axes: one sweep each, for simulation.
+2016, Annals of Applied Statistics 10(2)). What a seed adds to all conditions is removed first, in proportion to how
+much each scatters (Grubbs 1948, JASA 43). All arrays may have leading axes, one entry for each simulated sweep.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ N_NEWTON = 20
 
 @dataclass(frozen=True, kw_only=True)
 class SpreadModel:
-    """Level and spread of each condition, and what the seeds add to all."""
+    """Holds level and spread of each condition, and what the seeds add to all."""
 
     n: np.ndarray  # (..., condition) values
     mean: np.ndarray  # (..., condition) adjusted for seed where cells are missing
@@ -40,7 +40,7 @@ class SpreadModel:
 
 @dataclass(frozen=True, kw_only=True)
 class SeedFit:
-    """Values as level plus seed effect plus rest, in units of each condition's scale."""
+    """Holds values as level plus seed effect plus rest, in units of each condition's scale."""
 
     level: np.ndarray  # (..., condition)
     effect: np.ndarray  # (..., seed) with mean 0
@@ -48,12 +48,12 @@ class SeedFit:
 
 
 def fit_spread(x: np.ndarray, resolution: np.ndarray) -> SpreadModel:
-    """Return the model of conditions by seeds.
+    """Fit the model of conditions by seeds.
 
     Args:
         x: (..., condition, seed) lower is better, NaN marks a missing value. Each condition has a value, each seed
             too, and three conditions have two.
-        resolution: (condition,) differences up to this are rounding; a standard deviation is not taken to be less.
+        resolution: (condition,) differences up to this are rounding; it is the least standard deviation.
     """
     is_there = np.isfinite(x)
     is_complete = bool(is_there.all())
@@ -80,7 +80,7 @@ def fit_spread(x: np.ndarray, resolution: np.ndarray) -> SpreadModel:
 
 
 def fit_seeds(z: np.ndarray, *, n_alternations: int = N_ALTERNATIONS) -> SeedFit:
-    """Return the additive model of conditions and seeds: row and column means, alternated where cells are missing."""
+    """Fit the additive model of conditions and seeds: row and column means, in turn if cells are missing."""
     is_there = np.isfinite(z)
     cells = np.where(is_there, z, 0.0)
     n, n_present = is_there.sum(axis=-1), is_there.sum(axis=-2)

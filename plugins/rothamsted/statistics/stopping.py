@@ -1,8 +1,8 @@
-"""Stop when the interval is narrow enough: replicates go on until the mean is known to within a width.
+"""Decide when a condition has enough replicates: when the interval for its mean is narrow enough.
 
-Student's interval at a stop of its own choosing covers too rarely: a sample stops early where its
-spread looks small by luck. The interval that is reported here pays for that. The decision is replayed from the
-values each time, so that a resumed sweep decides as the first one did.
+Student's interval covers too rarely if its width decides when to stop: a sample stops early if its spread looks small
+by luck. The interval that is reported here is widened for that. The decision is replayed from the values each time, so
+a resumed sweep decides as the first one did.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from rothamsted.statistics.sequential import schedule_looks, stopping_level
 
 @dataclass(frozen=True, kw_only=True)
 class StopDecision:
-    """Whether one condition has replicates enough."""
+    """Says whether one condition has enough replicates."""
 
     is_narrow: bool  # the interval is at most as wide as asked for
     is_finished: bool  # it is narrow, or n_max is reached
@@ -48,14 +48,14 @@ def is_narrow_enough(
     whatever the standard deviation. Values after the look that decided are not used.
 
     Args:
-        values: One number a replicate that was run, in their order; NaN = failed, infinite = diverged: both are
-            left out and counted.
-        width: Whole width of the interval, above 0.
+        values: (replicate,) one number each, in the order of runs. NaN = failed, infinite = diverged: both are left out
+            and counted.
+        width: Full width of the interval, above 0.
         level: Coverage of the reported interval, in (0, 1).
-        n_min: Values before the first look, 2 or more.
-        n_max: Replicates at which it ends in any case; no more values than that.
-        step: Replicates between looks.
-        metric: What is known of it: equal shares of a known number of rows are no interval of no width.
+        n_min: Number of values before the first look, 2 or more.
+        n_max: Number of replicates at which it always ends; there are no more values.
+        step: Number of replicates between looks.
+        metric: What is known of the metric. Equal shares of a known number of rows have an interval with a width.
 
     Raises:
         ValueError: A shape, width, count or level that cannot be.

@@ -1,7 +1,6 @@
-"""What a trial shows of its replicates, for every point of every curve at once.
+"""Summarise the replicates of a trial, for every point of every curve at once.
 
-It is on the path of every trial: some twenty points by three replicates, in a fraction of a
-millisecond.
+Every trial calls it: some twenty points by three replicates take a fraction of a millisecond.
 """
 
 from __future__ import annotations
@@ -35,17 +34,16 @@ def summarize(
     """Summarize each point over its replicates.
 
     Args:
-        values: (replicate, point). NaN marks a missing value; NaN and infinity are left out, and `n` says how
-            many were not.
+        values: (replicate, point). NaN marks a missing value. NaN and infinity are left out; `n` counts the others.
         level: Nominal coverage of ci_low to ci_high, the interval for the mean (see `mean_interval`).
-        metric: What is known of the metric: ci_low and ci_high keep to its range, and equal values on an end of it
-            have none; of a share of known rows they are as far apart as half a step of standard deviation makes them.
-        crossing: Of crossed replicates: sem, ci_low, ci_high and n are those of the independent ones.
-        method: A name of `catalog.INTERVALS`; all points at once by Student's t, one by one by another.
+        metric: What is known of the metric: ci_low and ci_high stay in its range, and equal values on an end of it have
+            none. For a share of a known number of rows the standard deviation counts as at least half a step.
+        crossing: How replicates are crossed. sem, ci_low, ci_high and n are then those of the independent values.
+        method: A name of `catalog.INTERVALS`. Student's t is computed for all points at once, others point by point.
 
     Returns:
-        For each key of SUMMARY_KEYS an array (point,). `sd` divides by n - 1, `sem` is sd / sqrt(n). What is
-        not defined is NaN: with one value sd, sem, ci_low and ci_high, with none everything but n.
+        For each key of SUMMARY_KEYS an array (point,). `sd` divides by n - 1, `sem` is sd / sqrt(n). Undefined numbers
+        are NaN: with one value sd, sem, ci_low and ci_high; with none all but n.
     """
     check_level(level)
     found = summarize_values(values)
@@ -68,7 +66,7 @@ def summarize(
 
 
 def summarize_values(values: np.ndarray) -> dict[str, np.ndarray]:
-    """The keys of `summarize` that are no ends of intervals: what the values of each point show, whatever the level.
+    """Return the keys of `summarize` except the ends of intervals, which need a level.
 
     Args:
         values: (replicate, point), as `summarize` takes them.

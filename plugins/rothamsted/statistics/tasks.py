@@ -1,7 +1,7 @@
-"""Put the scores of several tasks together: aggregates, performance profiles, probability of improvement.
+"""Combine the scores of several tasks: aggregates, performance profiles, probability of improvement.
 
-Agarwal, Schwarzer, Castro, Courville & Bellemare (2021), NeurIPS 34, arXiv:2108.13264. The tasks are taken as given:
-intervals speak of other replicates on the same tasks, not of other tasks.
+Agarwal, Schwarzer, Castro, Courville & Bellemare (2021), NeurIPS 34, arXiv:2108.13264. The tasks are fixed: intervals
+are about other replicates on the same tasks, not about other tasks.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Aggregate = Literal["mean", "iqm"]
 
 @dataclass(frozen=True, kw_only=True)
 class OverTasks:
-    """One number over tasks, with the interval of the stratified bootstrap."""
+    """Holds one number over tasks, with the interval of the stratified bootstrap."""
 
     estimate: float
     low: float  # NaN where a task has fewer than two runs
@@ -35,7 +35,7 @@ class OverTasks:
 
 @dataclass(frozen=True, kw_only=True)
 class Profile:
-    """The share of runs that are better than a threshold; each task counts alike."""
+    """Holds the share of runs that are better than each threshold. All tasks have equal weight."""
 
     thresholds: np.ndarray  # (threshold,)
     share: np.ndarray  # (threshold,)
@@ -51,18 +51,18 @@ def aggregate(
     level: float = DEFAULT_LEVEL,
     n_resamples: int = N_RESAMPLES,
 ) -> OverTasks:
-    """Return the mean, or the interquartile mean, of the runs of all tasks, each task counting alike.
+    """Return the mean, or the interquartile mean, of the runs of all tasks, with equal weight for each task.
 
     The interquartile mean leaves out a quarter of all runs at each end, rounded down, as `scipy.stats.trim_mean` does;
-    where tasks have unequal numbers of runs, the runs of a task together weigh as much as those of another one.
+    if tasks have unequal numbers of runs, the runs of each task together have the same weight.
 
     Args:
-        runs: Of one condition.
+        runs: For each task the runs (run,) of one condition.
         how: mean or iqm.
-        rng: Where resamples come from.
+        rng: Generator of the resamples.
         level: Nominal coverage of the interval.
-        n_resamples: How often runs are drawn again, within each task. Of n runs, n - 1 are drawn: then resampled means
-            spread as means do (Rao & Wu 1988, JASA 83); n of n spread too little by sqrt((n - 1) / n).
+        n_resamples: Number of resamples, drawn within each task. Of n runs, n - 1 are drawn, so that resampled means
+            have the right spread (Rao & Wu 1988, JASA 83). With n of n it would be too small by sqrt((n - 1) / n).
 
     Raises:
         ValueError: No task, a task without runs, or a value that is not finite.
@@ -85,10 +85,10 @@ def profile(
     level: float = DEFAULT_LEVEL,
     n_resamples: int = N_RESAMPLES,
 ) -> Profile:
-    """Return the performance profile of one condition: which share of runs is better than each threshold.
+    """Return the performance profile of one condition: the share of runs that are better than each threshold.
 
-    Better is strictly above a threshold where more is better, strictly below it where less is. The band holds at each
-    threshold by itself; resamples as in `aggregate`.
+    Better means strictly above a threshold if more is better, strictly below it if less is. The band holds for each
+    threshold alone. Resamples are drawn as in `aggregate`.
 
     Raises:
         ValueError: As `aggregate`.
@@ -114,10 +114,10 @@ def probability_of_improvement(
     level: float = DEFAULT_LEVEL,
     n_resamples: int = N_RESAMPLES,
 ) -> OverTasks:
-    """Return how likely a run of the first condition beats one of the second on the same task, averaged over tasks.
+    """Return the mean over tasks of the probability that a run of the first condition beats one of the second.
 
-    On each task every run meets every run (Mann & Whitney's U over n m); ties count half. Resamples as in `aggregate`;
-    where they all agree, as when every run of the first wins, there is no interval.
+    On each task every run is compared with every run (Mann & Whitney's U over n m); ties count half. Resamples are
+    drawn as in `aggregate`. If they all agree, as when every run of the first wins, there is no interval.
 
     Raises:
         ValueError: As `aggregate`, or unequal numbers of tasks.

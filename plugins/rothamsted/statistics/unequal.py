@@ -1,9 +1,9 @@
-"""Tests of factors, and intervals of level means, where conditions scatter differently.
+"""Test factors, and compute intervals of level means, if conditions scatter differently.
 
-The sum of squares of a term is that of the analysis of variance. What it is divided by is its own expectation under
-no effect, from the variance of each condition by itself, and the degrees of freedom of both are those of Box (1954),
-Annals of Mathematical Statistics 25(2): Brunner, Dette & Munk (1997), JASA 92(440). In a balanced grid F is that of
-the analysis of variance, and only the degrees of freedom are smaller.
+The sum of squares of a term is that of the analysis of variance. It is divided by its own expectation under no effect,
+from the variance of each condition. The degrees of freedom of both are those of Box (1954), Annals of Mathematical
+Statistics 25(2): Brunner, Dette & Munk (1997), JASA 92(440). In a balanced grid F is that of the analysis of variance,
+and only the degrees of freedom are smaller.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ MARKED = 1.645  # standard errors by which the spreads' own spread is beyond cha
 
 @dataclass(frozen=True, kw_only=True)
 class TermTest:
-    """An F test with the degrees of freedom of its own two parts."""
+    """Holds an F test with its two degrees of freedom."""
 
     f: float  # NaN where nothing is left to divide by
     df: float  # of the numerator: the term's own, or fewer
@@ -37,10 +37,10 @@ class TermTest:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Cells:
-    """Conditions with a variance each: what a test needs of the observations.
+    """Holds conditions with their own variances: what a test needs of the observations.
 
-    Fixed effects of conditions and of the blocks stand in few coordinates: one for the mean of each condition, and
-    one for each direction in which blocks differ within conditions.
+    Fixed effects of conditions and blocks are given in few coordinates: one for the mean of each condition, and one for
+    each direction in which blocks differ within conditions.
     """
 
     sizes: np.ndarray  # (condition,) observations
@@ -54,7 +54,7 @@ class Cells:
 
 
 def why_not(observed: Observations) -> str:
-    """Return why no test and no interval is given; empty where they are."""
+    """Say why no test and no interval is given; empty if they are."""
     sizes = np.bincount(observed.conditions)
     middle = float(np.median(sizes))
     n_seeds = 0 if observed.block is None else len(observed.block.levels)
@@ -71,10 +71,10 @@ def why_not(observed: Observations) -> str:
 
 
 def cells_of(observed: Observations, model: anova.Model) -> Cells:
-    """Estimate the variance of each condition, blocks taken out of all alike.
+    """Estimate the variance of each condition, with the blocks removed.
 
-    Sums of squared residuals of each condition, solved for the variances that they expect: Grubbs (1948), JASA
-    43(242) for a full table, Rao (1970), JASA 65(329) for any.
+    The expected sums of squared residuals of the conditions are solved for the variances: Grubbs (1948), JASA 43(242)
+    for a full table, Rao (1970), JASA 65(329) for any.
     """
     values = np.ldexp(observed.values - model.centre, -model.exponent)
     conditions, sizes = observed.conditions, np.bincount(observed.conditions)
@@ -103,12 +103,12 @@ def cells_of(observed: Observations, model: anova.Model) -> Cells:
 
 
 def is_without_spread(cells: Cells) -> bool:
-    """Whether nothing but rounding is left within conditions."""
+    """Say whether only rounding is left within conditions."""
     return float(np.abs(cells.residuals).max()) < ROUNDING
 
 
 def term_test(cells: Cells, observed: Observations, model: anova.Model, term: anova.Term) -> TermTest:
-    """Test one term that is no block. Never against less than its own interaction with the seeds."""
+    """Test one term that is not a block. The error is at least the term's own interaction with the seeds."""
     intercept, *columns = cells.columns
     own = columns[model.terms.index(term)]
     others = [column for other, column in zip(model.terms, columns) if other is not term and not other.holds(term)]
@@ -128,13 +128,13 @@ def mean_errors(
 ) -> list[tuple[float, float]]:
     """Return the variance, in the model's units, and the degrees of freedom of each level's mean.
 
-    Never less than from how the mean differs between seeds: a level of one condition or few may have variances that
-    are estimated near zero or below, and its interval no width.
+    The variance is at least that of the mean between seeds. Otherwise a level with one or few conditions could get a
+    variance near zero or below, and an interval without width.
 
     Args:
         cells: The conditions.
-        observed: What they are of.
-        model: Their model.
+        observed: The observations.
+        model: The model of the observations.
         weights: (rank, level), see `anova.mean_weights`.
     """
     from scipy.linalg import solve_triangular
@@ -164,10 +164,10 @@ def spreads(observed: Observations) -> np.ndarray:
 
 
 def is_unequal(sds: np.ndarray, sizes: Sequence[int] | np.ndarray) -> bool:
-    """Whether standard deviations differ more than those of equal normal values do.
+    """Say whether standard deviations differ more than those of normal values with one variance.
 
-    The variance of their logarithms against that of logarithms of chi-square, one-sided at 5 %: it says what is
-    seen, and chooses no test.
+    It compares the variance of their logarithms with that of logarithms of chi-square, one-sided at 5 %. The result is
+    shown only; it does not choose a test.
     """
     sizes = np.asarray(sizes)
     kept = (sizes > 1) & (sds > 0)

@@ -1,7 +1,7 @@
-"""Where the variance of values comes from: factors, their interaction, seed, residual.
+"""Estimate the sources of variance of values: factors, their interaction, seed, residual.
 
-Shares are of variance components, which expect what sums of squares hold of the error; the
-table of conditions by seeds is also what the planning of replicates reads.
+Shares are those of variance components, which correct sums of squares for the error. The planning of replicates uses
+the same table of conditions by seeds.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from rothamsted.statistics.observations import Observations, free_name
 
 @dataclass(frozen=True, kw_only=True)
 class Components:
-    """Variance components of values in a table of conditions by seeds; negative estimates as they are."""
+    """Holds the variance components of values in a table of conditions by seeds. Negative estimates stay negative."""
 
     condition: float  # between conditions, n - 1 in the divisor
     seed: float | None  # between seeds, over all conditions alike; None where seeds are not looked at
@@ -30,9 +30,9 @@ class Components:
 def two_way_components(values: np.ndarray, conditions: np.ndarray, seeds: np.ndarray | None) -> Components | None:
     """Estimate variance components of values = mean + condition + seed + residual by the method of moments.
 
-    Henderson's method 3 for any pattern of missing values (Searle, Casella & McCulloch 1992, Variance
-    Components, chapter 5.5); where every condition has every seed, the usual estimators from mean squares.
-    Two sums of squares and their expectations: conditions beyond seeds, seeds beyond conditions.
+    It uses Henderson's method 3 for any pattern of missing values (Searle, Casella & McCulloch 1992, Variance
+    Components, chapter 5.5), with two sums of squares and their expectations: conditions beyond seeds, and seeds beyond
+    conditions. If every condition has every seed, these are the usual estimators from mean squares.
 
     Args:
         values: (observation,) finite.
@@ -40,7 +40,7 @@ def two_way_components(values: np.ndarray, conditions: np.ndarray, seeds: np.nda
         seeds: (observation,) numbers from 0, without gaps; None: conditions only.
 
     Returns:
-        The components; None where nothing is left for the residual, or there is one condition only.
+        The components; None if nothing is left for the residual, or there is only one condition.
     """
     deviations = values - values.mean()
     n, n_conditions = len(values), int(conditions.max()) + 1
@@ -74,20 +74,20 @@ def two_way_components(values: np.ndarray, conditions: np.ndarray, seeds: np.nda
 
 
 def shares_of(observed: Observations, model: Model, sums: Sequence[tuple[int, float]]) -> tuple[dict[str, float], str]:
-    """Share the variance out among factors, their interaction, seed and residual.
+    """Divide the variance among factors, their interaction, seed and residual.
 
-    The condition's component is split in proportion to the sums of squares of main effects, and of all that
-    is left between conditions (the interaction), each less what the error alone would put there. A negative
-    component or part counts as zero.
+    The condition's component is split in proportion to the sums of squares of main effects, and of the rest between
+    conditions (the interaction), each less what the error alone contributes. A negative component or part counts as
+    zero.
 
     Args:
         observed: The observations.
         model: Their model.
-        sums: Degrees of freedom and Type II sum of squares of each of its terms.
+        sums: Degrees of freedom and Type II sum of squares of each term of the model.
 
     Returns:
-        Source -> share, in sum 1, and a note. Without replicates the error is the model's residual. No shares
-        with no error to be had, or where a factor's levels go with those of others: what both do is neither's.
+        Source -> share, with sum 1, and a note. Without replicates the error is the model's residual. There are no
+        shares if there is no error, or if a factor's levels are confounded with those of others.
     """
     names = {factor.name for factor in observed.factors}
     mains = {

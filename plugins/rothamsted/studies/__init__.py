@@ -1,7 +1,7 @@
-"""One study at a time: its contract, the driver that trains it, its checkpoints and exports, runs by hand.
+"""Train one study: its contract, the driver that trains it, its checkpoints and exports, runs by hand.
 
-Importing this is cheap, so that `python -m projects.<study> --help` answers at once: MLflow, matplotlib and
-the command line are imported where they are used.
+Importing this is quick, so that `python -m projects.<study> --help` answers at once: MLflow, matplotlib and the command
+line are imported where they are used.
 """
 
 from rothamsted.metric import Metric

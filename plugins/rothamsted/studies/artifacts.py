@@ -1,6 +1,6 @@
-"""Artifacts of a measurement: what a study may name and hold, and how they become files.
+"""Check the artifacts of a measurement, and write them as files.
 
-Runs by hand, sweeps and the TensorBoard mirror all take them, and the rules are the same for all.
+Runs by hand, sweeps and TensorBoard files all use these rules.
 """
 
 from __future__ import annotations

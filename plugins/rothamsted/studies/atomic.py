@@ -1,6 +1,6 @@
-"""Writing a file so that it is there in full or not at all, whatever kills the process or the machine.
+"""Write a file completely or not at all, whatever kills the process or the machine.
 
-Checkpoints and the note of a run by hand both rest on it.
+Checkpoints and the note of a run by hand use it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
-"""Runs a study once, by hand, without any sweep: `python -m projects.<study> --optimizer.lr 0.1`.
+"""Run a study once, by hand, without any sweep: `python -m projects.<study> --optimizer.lr 0.1`.
 
-It is the whole engine that a researcher needs before there is anything to sweep. It puts
-the other parts of `rothamsted.studies` together: command line, driver, checkpoints, MLflow run, exports, terminal.
+It joins the other parts of `rothamsted.studies`: command line, driver, checkpoints, MLflow run, exports, terminal.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
-"""Checkpoints of one population: written atomically, checked when read, the last two kept.
+"""Write and read the checkpoints of one population: written atomically, checked when read, the last two kept.
 
-What makes a resume trustworthy is decided here alone. A checkpoint is one safetensors
-file (readable by any tool that knows the format) whose name holds its number and the SHA-256 of its content, so
-a damaged or half-written file is known by its name; the file holds the study's arrays, every measurement so far and the
-training time so far, and says of which study and configs it is.
+A checkpoint is one safetensors file. Its name has its number and the SHA-256 of its content, so that a damaged or
+incomplete file is noticed. The file has the study's arrays, every measurement and the training time so far, and names
+the study and the configs.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Where the checkpoints of one population lie: a folder of this machine, or what else keeps files by their names.
+"""Define where the checkpoints of one population are kept: a folder of this machine, or another store of named files.
 
 The artifacts of a run keep the same files.
 """

@@ -1,6 +1,6 @@
-"""The command line of one study: its config's fields as options, and how to run by hand.
+"""Read the command line of one study: its config's fields as options, and how to run by hand.
 
-It is jsonargparse's only user, and turns whatever is mistyped into one line.
+Each mistake becomes one line. jsonargparse is used only here.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Compose a study's config from `projects/<study>/conf/`, as Hydra does: `data=emnist training=long`.
 
 A word whose key is a folder of `conf` chooses a file of it; Hydra's own `compose` puts the files together. The other
-words are the study's command line and win over all files. Where `conf/config.yaml` is missing nothing is composed
-unless a word asks for it, so that the study's defaults stand in one place.
+words are the study's command line and override all files. Without `conf/config.yaml` nothing is composed unless a word
+asks for it.
 """
 
 from __future__ import annotations

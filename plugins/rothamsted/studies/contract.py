@@ -1,7 +1,7 @@
-"""The study contract: what a study must offer so that the engine can train it, log it, stop it and resume it.
+"""Define the study contract: what a study must offer so that the engine can train it, log it, stop it and resume it.
 
-It is the only thing that a study and the engine share: `Study` is made in a study's
-`__main__.py`, and everything else here reads it. A study that breaks the contract is refused when it is made.
+A study makes a `Study` in its `__main__.py`, and shares nothing else with the engine. A study that breaks the contract
+is refused when it is made.
 """
 
 from __future__ import annotations
@@ -34,41 +34,44 @@ RESERVED_METRICS = frozenset(DRIVER_METRICS)
 
 
 class MeasurementLike(Protocol):
-    """What a study's generator yields: one measurement of every member of the population.
+    """Describes what a study's generator yields: one measurement of every member of the population.
 
     It may also have `artifacts: Callable[[], Sequence[Mapping[str, str | bytes]]] | None`: files to keep with this
-    measurement, one mapping a member, of a relative path (samples/step_000200.txt) to its text or bytes. It is called
-    right after the measurement, or not at all where nobody keeps them, so it may not change what training does next.
+    measurement. There is one mapping for each member, from a relative path (samples/step_000200.txt) to its text or
+    bytes. It is called right after the measurement, or not at all if files are not kept, so it may not change what
+    training does next.
 
-    It may also have `keep: Callable[[np.ndarray], None]`: hold a copy of the weights as they are now for the members
-    of a mask, shape (member,), bool. It is called right after the measurement, before `artifacts` and `state`, where
-    its value is the best so far of the metric that counts. The returned model has the weights held last, or where
-    none were held the last ones; `state` gives them too. Without `keep` the model has the last weights.
+    It may also have `keep: Callable[[np.ndarray], None]`: hold a copy of the present weights of the members of a mask,
+    shape (member,), bool. It is called if the value of the metric that counts is the best so far: right after the
+    measurement, before `artifacts` and `state`. The returned model has the weights held last, or the last weights if
+    none were held; `state` gives them too. Without `keep` the model has the last weights.
     """
 
     @property
     def step(self) -> int:
-        """Optimiser steps done; grows from one measurement to the next."""
+        """Give the number of optimiser steps done. It grows from one measurement to the next."""
         ...
 
     @property
     def epoch(self) -> float | None:
-        """Passes through the data done, or None where data are fresh at every step."""
+        """Give the number of passes through the data done, or None if data are fresh at every step."""
         ...
 
     @property
     def metrics(self) -> Mapping[str, np.ndarray]:
-        """Name to values, shape (member,). The names are the same in every measurement of a run."""
+        """Give the metrics: name to values, shape (member,). The names are the same in every measurement of a run."""
         ...
 
     @property
     def diverged(self) -> np.ndarray:
-        """Whether a member has diverged, shape (member,), bool."""
+        """Say which members have diverged: shape (member,), bool."""
         ...
 
     @property
     def state(self) -> Callable[[], dict[str, np.ndarray]] | None:
-        """Gives the arrays from which training goes on after this measurement; called before the next one.
+        """Give a function that returns the arrays from which training goes on.
+
+        It is called before the next measurement.
 
         None: training cannot go on from here, and no checkpoint is written.
         """
@@ -76,37 +79,37 @@ class MeasurementLike(Protocol):
 
 
 class FunctionLike(Protocol):
-    """The function that a study was made of; see `rothamsted.studies.function`."""
+    """Describes the function that a study was made of; see `rothamsted.studies.function`."""
 
     @property
     def call(self) -> Callable[..., Any]:
-        """The function itself."""
+        """Give the function itself."""
         ...
 
     @property
     def target(self) -> str:
-        """As a sweep file names it: train.py:train; a name after a colon alone where no file holds it."""
+        """Give its name in a sweep file: train.py:train, or :train if no file holds it."""
         ...
 
     @property
     def takes_state(self) -> bool:
-        """Whether it can go on from a state."""
+        """Say whether it can go on from a state."""
         ...
 
     @property
     def code_digest(self) -> str:
-        """SHA-256 of its source and of what it calls, in hex."""
+        """Give the SHA-256 of its source and of what it calls, in hex."""
         ...
 
     def printed(self) -> str:
-        """What its training has printed in this thread since it began."""
+        """Give what its training has printed in this thread since it began."""
         ...
 
     def pickled(self) -> bytes:
-        """All that another process needs to make the same study.
+        """Give all that another process needs to make the same study, pickled.
 
         Raises:
-            StudyError: names what cannot be pickled.
+            StudyError: something cannot be pickled; the message names it.
         """
         ...
 
@@ -117,30 +120,30 @@ Training = Generator[MeasurementLike | None, None, Sequence[Any] | None]
 
 @dataclass(frozen=True, kw_only=True)
 class Study:
-    """A question with its code, as the engine sees it.
+    """Describes a study to the engine: its config, its training and its metrics.
 
     Attributes:
         name: short name, as in `python -m projects.<name>`.
-        config: the frozen pydantic model of one run; refuses unknown keys; has a field `seed`.
+        config: frozen pydantic model of one run. It refuses unknown keys and has a field `seed`.
         train: generator function `train(configs, state=None)`; see docs/design.md.
-        varies: dotted names of fields that may differ between the members of one population.
+        varies: dotted names of the fields that may differ between members of one population.
         rtol: relative tolerance to which a member of a population gets the metrics it would get alone.
         static_key: config -> hashable; configs with equal keys may share a population.
             None: all fields outside `varies` must be equal.
-        extends: (new, old) -> whether training of config `new` may go on from the state at the end of config `old`:
-            it is the same training, only longer. None: it never may.
-        datasets: name -> function that makes a data file, called as `prepare(source=..., target=...)`
-            with `source: str | None` and `target: Path | None`; it returns the file that it made. Further keyword
-            parameters, typed and with defaults, are options of the command line.
+        extends: (new, old) -> whether `new` is the same training as `old`, only longer, so that it may go on from the
+            last state of `old`. None: never.
+        datasets: name -> function that makes a data file, called as `prepare(source=..., target=...)` with `source: str
+            | None` and `target: Path | None`; it returns the file that it made. Further keyword parameters have types
+            and defaults, and become options of the command line.
         data_digest: config -> digest of the data that it trains on, for the record.
-        user_errors: exceptions of the study whose text alone tells its user what to do.
-        metrics: what is known of the metrics that it logs, by name; a name may end in * (class_accuracy/*).
-        rows: config -> over how many rows each share among its metrics is taken, by name, where the data say.
-        keeps: config -> whose weights a run by hand keeps; in a sweep its objective says. None: the last.
+        user_errors: exceptions of the study that are shown as one line of text, without a traceback.
+        metrics: name -> what is known of the metric; a name may end in * (class_accuracy/*).
+        rows: config -> (metric name -> number of rows) for metrics that are shares; None: not known.
+        keeps: config -> which weights a run by hand keeps. In a sweep the objective decides. None: the last weights.
         monitor: dotted name of the field with the metric that ends training; in a sweep it is the objective's metric.
-        uses_gpu: whether its training uses a GPU where there is one; workers then get one each.
-        function: what the study was made of; None: a study of the full contract. A function need not say how many
-            samples it has seen, and measures at each step what it likes.
+        uses_gpu: whether training uses a GPU if there is one; each worker then gets one.
+        function: the function that the study was made of; None: a study of the full contract. A function need not log
+            how many samples it has seen, and may measure other metrics at each step.
     """
 
     name: str
@@ -179,7 +182,13 @@ class Study:
         return self.function.call(*args, **kwargs)
 
     def main(self, argv: Sequence[str] | None = None) -> None:
-        """The study's command line; it ends the process. At the top level of a file that is only imported: nothing."""
+        """Run the study's command line, and end the process.
+
+        At the top level of a file that is only imported, it does nothing.
+
+        Args:
+            argv: the words of the command line; None: those of this process.
+        """
         caller = sys._getframe(1)
         is_imported = caller.f_code.co_name == "<module>" and caller.f_globals.get("__name__") != "__main__"
         if is_imported:
@@ -190,29 +199,29 @@ class Study:
 
     @property
     def known_metrics(self) -> Mapping[str, Metric]:
-        """What is declared of its metrics, those of the driver among them."""
+        """Give the declarations of all its metrics, the driver's included."""
         return {**DRIVER_METRICS, **self.metrics}
 
     def with_rows(self, rows: Mapping[str, int]) -> Study:
-        """The same study, whose shares are over so many rows, by the name of the metric."""
+        """Give the same study with the number of `rows` of each share: metric name -> number."""
         counted = {name: replace(declared(self.metrics, name), rows=n) for name, n in rows.items()}
         return replace(self, metrics={**self.metrics, **counted})
 
 
 def digest_of_data(study: Study, config: BaseModel) -> str | None:
-    """The digest of the data that a config trains on; None where the study does not say.
+    """Return the digest of the data that a config trains on, or None if the study gives none.
 
     Raises:
-        DataError: The study says in its own words, made one line, why the data cannot be used.
+        DataError: the data cannot be used; the message is the study's, as one line.
     """
     return None if study.data_digest is None else _asked(study, study.data_digest, config)
 
 
 def rows_of_shares(study: Study, configs: Sequence[BaseModel]) -> dict[str, int]:
-    """Over how many rows each share is taken, by name: those that are the same for all configs.
+    """Return over how many rows each share is taken, by name, for the shares on which all configs agree.
 
     Raises:
-        DataError: As `digest_of_data`.
+        DataError: as `digest_of_data`.
     """
     if study.rows is None:
         return {}
@@ -228,7 +237,7 @@ def _asked(study: Study, question: Callable[[Any], Any], config: BaseModel) -> A
 
 
 def population_key(study: Study, config: BaseModel) -> Hashable:
-    """The key under which configs may be trained together: equal keys, one population, one compilation."""
+    """Return a key: configs with equal keys may be trained together, as one population with one compilation."""
     if study.static_key is not None:
         return study.static_key(config)
     fixed = {name: value for name, value in flatten(config).items() if name not in study.varies}

@@ -1,4 +1,4 @@
-"""The defaults of a study: what a config is where nothing is said."""
+"""Find the defaults of a study's config."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""How much memory training takes of its device, whichever library trains, and whether it was too much.
+"""Measure how much memory of its device training takes, and recognise when it was too much.
 
-Only libraries that the study has imported are asked; where none of them has a GPU it is main memory.
+Only libraries that the study has imported are asked. If none of them has a GPU, main memory counts.
 """
 
 from __future__ import annotations

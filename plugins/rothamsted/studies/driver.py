@@ -1,7 +1,6 @@
-"""Drives one population of a study: takes its measurements, checkpoints it, stops it, says how it ended.
+"""Drive one population of a study: take its measurements, checkpoint it, stop it, say how it ended.
 
-Whoever trains (a worker of a sweep, a run by hand, a test) drives in the same way, and what
-is done with a measurement (logged, drawn, told to a sampler) is the caller's business: `on_measurement`.
+Workers, runs by hand and tests all use it. The caller's `on_measurement` decides what is done with a measurement.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What a run leaves behind for people without MLflow: metrics (CSV and JSON), summary, config and its curves.
+"""Write the files of a run for people without MLflow: metrics (CSV and JSON), summary, config and curves.
 
-It sees a history and writes files, while a run goes on and at its end, and knows nothing of training or of MLflow.
+It writes them from a history, while a run goes on and at its end.
 """
 
 from __future__ import annotations

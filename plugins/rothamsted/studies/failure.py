@@ -1,4 +1,4 @@
-"""What is said of a training that raised: one line, and the traceback."""
+"""Describe a training that raised: one line, and the traceback."""
 
 from __future__ import annotations
 

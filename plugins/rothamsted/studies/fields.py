@@ -1,7 +1,7 @@
-"""A config as a flat table of dotted names, and back; errors name field, rule, value and what is known.
+"""Turn a config into a flat table of dotted names, and back. Errors name field, rule, value and known fields.
 
-Sweep files, command lines, MLflow params and checkpoints all speak dotted names
-(`optimizer.lr`), while a study's config is a tree of pydantic models.
+Sweep files, command lines, MLflow params and checkpoints use dotted names (`optimizer.lr`); a study's config is a tree
+of pydantic models.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The digest of what a training ended with: the arrays of its model."""
+"""Compute the digest of a training's final state: the arrays of its model."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Finds a study: a function, `train.py:train`, or an entry point of MLproject that runs `python -m projects.NAME`.
+"""Find a study: a function, `train.py:train`, or an entry point of MLproject that runs `python -m projects.NAME`.
 
-It is the one place where the engine imports a study, so that no other names one.
+The engine imports studies only here.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The words of a study's command line as options that its parser reads: files first, other spellings written out.
+"""Turn the words of a study's command line into options for its parser: files first, other spellings expanded.
 
-Hydra's habits are among them: `lr=0.1`, `data=emnist` for a file of `conf/data`, and `--set` in Hydra's grammar.
+Hydra's spellings are known: `lr=0.1`, `data=emnist` for a file of `conf/data`, and `--set` in Hydra's grammar.
 """
 
 from __future__ import annotations

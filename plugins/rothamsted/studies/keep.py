@@ -1,7 +1,7 @@
-"""Says whose weights a training keeps: those of the step whose value counts.
+"""Say which weights a training keeps: those of the step with the value that counts.
 
-One rule for every study: the step that the reported number is of is the step whose weights are kept, logged, exported
-and evaluated. The study holds a copy of the weights where it is told to, and knows no objective.
+For every study the weights of the step of the reported number are kept, logged, exported and evaluated. The study holds
+a copy of the weights when it is told to, and knows no objective.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The members of one population while they train: what each measured, who has diverged, for how long.
+"""Track the members of one population while they train: measurements, divergence, times.
 
-It is apart so that the driver reads as a loop: bookkeeping, and the checks of what a study yields, are here.
+It also checks what a study yields.
 """
 
 from __future__ import annotations

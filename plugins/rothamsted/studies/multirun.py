@@ -1,4 +1,4 @@
-"""Several runs of one command line, as Hydra's `-m` takes it: `-m lr=0.1,0.2 model.dropout='choice(0,0.5)'`."""
+"""Run several runs of one command line, as Hydra's `-m` does: `-m lr=0.1,0.2 model.dropout='choice(0,0.5)'`."""
 
 from __future__ import annotations
 

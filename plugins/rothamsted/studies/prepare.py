@@ -1,6 +1,6 @@
-"""Prepares a data set by name: finds the study that offers it and calls its function.
+"""Prepare a data set by name: find the study that offers it and call its function.
 
-It is apart so that `prepare_data` is one command for all studies, and the engine names no study's data.
+So `prepare_data` is one command for all studies.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Says where a run's numbers come from: the code's commit and what it lacks, who ran it, by which command, on what."""
+"""Say where a run's numbers come from: the code's commit and uncommitted changes, user, command, machine."""
 
 from __future__ import annotations
 

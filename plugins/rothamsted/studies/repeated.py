@@ -1,6 +1,6 @@
-"""Whether trainings of one config give the same numbers, bit by bit: trained twice, and stopped and gone on with.
+"""Check whether trainings of one config give the same numbers, bit by bit: trained twice, and stopped and resumed.
 
-Only a study of a function is asked: one of the full contract promises it, and its own tests hold it.
+Only studies of functions are checked. A study of the full contract promises it, and its own tests check it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The curves of one run as figures: its losses over steps and over wall-clock time, its learning rate over steps."""
+"""Draw the curves of one run: losses over steps and over wall-clock time, learning rate over steps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writes one run by hand to MLflow while it trains: params, metrics as they come, how it ended, its files."""
+"""Write one run by hand to MLflow while it trains: params, metrics as they come, outcome, files."""
 
 from __future__ import annotations
 

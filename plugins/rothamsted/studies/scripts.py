@@ -1,4 +1,4 @@
-"""Import a script by its path, as a module: what it would do as a program, `train.main()`, it does not do."""
+"""Import a script by its path, as a module, without running its `train.main()`."""
 
 from __future__ import annotations
 

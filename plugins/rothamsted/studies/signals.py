@@ -1,4 +1,4 @@
-"""Turns Ctrl-C and a polite kill into a question that training loops can ask: has someone asked to stop?
+"""Turn Ctrl-C and SIGTERM into a flag that training loops can check.
 
 An exception raised in the middle of a step would lose what a checkpoint could keep.
 """

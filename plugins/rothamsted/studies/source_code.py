@@ -1,6 +1,6 @@
-"""A study's source files: where they are, their digest, and a copy to travel with its models.
+"""Find a study's source files, their digest, and a copy for its models.
 
-Two sweeps are compared by these digests also where no model was logged.
+Sweeps are compared by these digests even if no model was logged.
 """
 
 from __future__ import annotations

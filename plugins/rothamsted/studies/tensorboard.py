@@ -1,7 +1,7 @@
-"""A run as TensorBoard shows it: scalars, pictures among the artifacts, hyper-parameters.
+"""Write a run as TensorBoard files: scalars, pictures among the artifacts, hyper-parameters.
 
-The package `tensorboard` is an extra, imported where a mirror is asked for. What a
-mirror holds already, from before a run was interrupted, is decided here alone.
+The package `tensorboard` is an extra, imported only on request. Points from before an interruption are not written
+twice.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""What a run by hand shows in the terminal: where it is now, and at the end how it went and where to look.
-
-It is apart so that nothing else of a run knows whether anybody is watching.
-"""
+"""Show a run by hand in the terminal: its progress, and at the end its result and where to look."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Track a training loop of one's own as a run by hand is: files in a folder, and one run in MLflow."""
+"""Track a user's own training loop: files in a folder, and one run in MLflow, as for a run by hand."""
 
 from __future__ import annotations
 
@@ -34,21 +34,21 @@ _NOTHING: Mapping[str, Any] = {}
 class Tracker:
     """Keeps what a loop measures: metrics.csv, metrics.json, summary.json, config.json, figures, and an MLflow run.
 
-    The files are there from the first measurement on, so that a loop that is killed has left them. They are those of
-    a run by hand, and so is the run: `rothamsted compare` and `rt.analyze` take it. Inside the block `rt.report`
-    writes here, too. In a training that a sweep has started the sweep keeps the record, and the Tracker only passes
-    on what it is told.
+    The files are written from the first measurement on, so that a killed loop leaves them behind. Files and run are
+    those of a run by hand: `rothamsted compare` and `rt.analyze` take them. Inside the `with` block `rt.report` writes
+    here too. In a training that a sweep has started, the sweep keeps the record, and the Tracker only passes numbers
+    on.
 
     Args:
-        name: of the run, and of its folder runs/NAME.
-        config: what the loop was started with, nested as it likes; the run's params and config.json.
-        output: another folder; what an earlier run left there is replaced.
-        clock: seconds that only grow.
-        now_ms: time of day in milliseconds.
+        name: name of the run, and of its folder runs/NAME.
+        config: settings of the loop, nested or not; they become the run's params and config.json.
+        output: another folder; files of an earlier run in it are replaced. None: runs/NAME.
+        clock: function that gives seconds, which only grow.
+        now_ms: function that gives milliseconds since 1970.
 
     Raises:
-        UserError: the name is no folder's, its folder has another run's files or cannot be written, or MLflow's
-            tracking store cannot be reached: the last three when the block is entered.
+        UserError: the name cannot be a folder's name. When the block is entered: the folder has another run's files or
+            cannot be written, or MLflow's tracking store cannot be reached.
 
     Example:
         >>> with Tracker("mine", {"lr": 0.1}) as tracker:  # doctest: +SKIP
@@ -78,12 +78,12 @@ class Tracker:
 
     @property
     def folder(self) -> Path:
-        """Where the files are."""
+        """Give the folder of the files."""
         return self._exports.folder
 
     @property
     def run_id(self) -> str | None:
-        """The id of the run in MLflow; None outside of the block, and where a sweep keeps the record."""
+        """Give the id of the run in MLflow. It is None outside the block, and if a sweep keeps the record."""
         return self._record.run_id if self._record else None
 
     def log(
@@ -96,14 +96,14 @@ class Tracker:
         artifacts: Mapping[str, Any] = _NOTHING,
         **more_metrics: Any,
     ) -> None:
-        """Keep numbers that the loop has measured.
+        """Log numbers that the loop has measured.
 
         Args:
             metrics: name to number.
-            step: counts from 1 where it is not given, and grows.
-            epoch: passes through the data.
+            step: step of training; it must grow. None: one more than the last, from 1.
+            epoch: number of passes through the data.
             artifacts: file name to text, bytes, Path, figure, image or DataFrame.
-            more_metrics: further metrics, by their names.
+            more_metrics: further metrics, by name.
 
         Raises:
             TypeError: a value is not one number.

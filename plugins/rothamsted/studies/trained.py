@@ -1,4 +1,4 @@
-"""The trained model that a study returns: what it must offer, and its test metrics."""
+"""Check the trained model that a study returns, and read its test metrics."""
 
 from __future__ import annotations
 

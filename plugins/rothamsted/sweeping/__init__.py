@@ -1,1 +1,1 @@
-"""The sweep engine: plan, start or resume, the worker loop, aggregates, progress and results."""
+"""Run sweeps: plan, start or resume, the worker loop, aggregates, progress and results."""

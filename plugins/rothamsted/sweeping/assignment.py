@@ -1,6 +1,6 @@
-"""What a claimed trial shall have in the end: which replicates, below which run, and what is written of it.
+"""Say what a claimed trial needs in the end: its replicates, their parent run, and what is written of it.
 
-It is made from the trial's attributes and the sweep's file alone. A worker does what it says, and knows no phase.
+It is made from the trial's attributes and the sweep's file only. A worker does what it says and knows no phases.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ from rothamsted.sweeping.run_names import confirmation_name, trial_name
 
 @dataclass(frozen=True, kw_only=True)
 class Assignment:
-    """One claim, spelled out.
+    """Describes the work of one claim.
 
     Attributes:
-        key: stable name of the trial among all of its sweep, for checkpoints: "17", "confirm-17".
-        of: number of the trial of the search, also where this confirms it.
-        name: what messages call it.
-        run_name: of the trial's run.
-        seeds: replicate -> seed, all that the trial shall have in the end.
-        parent_run_id: the run below which runs are opened.
-        has_run: the replicates lie below a run of their own trial.
+        key: stable name of the trial within its sweep, for checkpoints: "17", "confirm-17".
+        of: number of the trial of the search, which this may confirm.
+        name: its name in messages.
+        run_name: name of the trial's run.
+        seeds: replicate -> seed, for all replicates that the trial will have.
+        parent_run_id: id of the run below which runs are opened.
+        has_run: the trial has a run, with the replicates' runs below it.
         prunes: the sweep's pruner may end it.
         is_fresh: its seeds were not used in the search.
-        is_final: it gets no further replicates: means of curves are written.
-        models: which models are kept: of all replicates, of those of a condition that is the best, or none.
-        is_linked_to_stages: its replicates begin where the stage before left them, and leave a state for the next.
-        tags: shown on its runs, never tested.
-        closing_tags: set on the trial's run when the trial ends.
-        left_race: how the condition left its race; empty while it is in, and without one.
-        race: how the condition left its race and why, or how far it is; empty without one.
+        is_final: it gets no further replicates, so means of curves are written.
+        models: which models are kept: of all replicates, of the best condition's, or none.
+        is_linked_to_stages: its replicates begin with the states of the stage before, and leave states for the next.
+        tags: tags of its runs; nothing depends on them.
+        closing_tags: tags of the trial's run when the trial ends.
+        left_race: how the condition left its race; empty while it is in it, and without a race.
+        race: how and why the condition left its race, or how far it is; empty without a race.
     """
 
     key: str
@@ -63,7 +63,7 @@ class Assignment:
         return self.tags[tags.PHASE]
 
     def replicate(self, number: int, run_id: str, outcome: str, **more: Any) -> Replicate:
-        """One of its replicates as it ended; without a score unless it is given."""
+        """Return one of its replicates with its outcome, and without a score by default."""
         return Replicate(
             **{"objective": math.nan, **more},
             run_id=run_id,
@@ -77,7 +77,7 @@ class Assignment:
 
 
 def assignment_of(opened: Opened, claimed: Lease) -> Assignment:
-    """What a claimed trial asks for."""
+    """Return the assignment of a claimed trial."""
     item = claimed.attributes.get(tags.CONFIRMS)
     return _of_search(opened, claimed) if item is None else _of_confirmation(opened, claimed, item)
 

@@ -1,7 +1,7 @@
-"""How often each replicate of a trial has failed and crashed, and which of them have had all their attempts.
+"""Count how often each replicate of a trial has failed and crashed, and which have no attempts left.
 
-A failure is one of the training: it raised, or took too long. A crash is the death of its worker: nobody's fault
-that we know of, so it has an allowance of its own, and giving the command again begins it anew.
+A failure is one of the training: it raised, or took too long. A crash is the death of its worker. The cause is then not
+known, so crashes have their own limit, and giving the command again resets it.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ MOST_CRASHES = 3  # of one replicate, in one session of its sweep
 
 @dataclass(frozen=True, kw_only=True)
 class Attempts:
-    """The replicates of one trial.
+    """Counts the attempts of one trial's replicates.
 
     Attributes:
-        failures: replicate -> how often its training has failed.
-        crashes: replicate -> how many workers died while running it.
-        limit: so many failures end a replicate.
+        failures: replicate -> number of failures of its training.
+        crashes: replicate -> number of workers that died while running it.
+        limit: number of failures that ends a replicate.
     """
 
     failures: Mapping[int, int]
@@ -33,7 +33,7 @@ class Attempts:
 
     @classmethod
     def of(cls, attributes: Mapping[str, Any], *, retries: int) -> Attempts:
-        """From the attributes of a trial."""
+        """Make it from the attributes of a trial."""
         crashes = {int(replicate): int(n) for replicate, n in attributes.get(tags.CRASHES, {}).items()}
         stored = attributes.get(tags.ATTEMPTS, {})
         if not isinstance(stored, Mapping):  # before crashes were apart: one number for all that had failed
@@ -55,15 +55,15 @@ class Attempts:
 
 
 def failed_replicates(attributes: Mapping[str, Any]) -> list[int]:
-    """The replicates of a trial that it was told as failed."""
+    """Return the replicates of a trial that are recorded as failed."""
     outcomes = told_outcomes(attributes[tags.RESULT]) if tags.RESULT in attributes else {}
     return [replicate for replicate, outcome in outcomes.items() if outcome == Outcome.FAILED]
 
 
 def to_try_again(attributes: Mapping[str, Any], *, retries: int) -> dict[str, Any] | None:
-    """What to set on an ended trial when its sweep goes on, so that failed replicates run again; None: nothing does.
+    """Return the attributes that let failed replicates of an ended trial run again when its sweep goes on, or None.
 
-    Those that may still fail, and those that were lost to crashes alone.
+    These are replicates with attempts left, and those that were lost only to crashes.
     """
     attempts = Attempts.of(attributes, retries=retries)
     again = [r for r in failed_replicates(attributes) if not attempts.has_failed_out(r)]

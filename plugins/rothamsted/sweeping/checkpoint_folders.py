@@ -1,6 +1,6 @@
-"""Where the checkpoints of a sweep lie: one folder a population, at home (`places`) or among its run's artifacts.
+"""Find the checkpoints of a sweep: one folder for each population, at home (`places`) or among its run's artifacts.
 
-The worker that writes them and a later stage that reads them must agree.
+The worker that writes them and a later stage that reads them both use it.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def checkpoint_folder(home: Path, sweep: Sweep, sweep_run_id: str, part: str) ->
 
 
 def checkpoints_at(home: Path, sweep: Sweep, sweep_run_id: str, part: str, *, uri: str) -> Path | CheckpointFiles:
-    """Where the checkpoints of one population are written and read, as the sweep's file says."""
+    """Return where the checkpoints of one population are written and read, as the sweep's file says."""
     if sweep.execution.checkpoints == "artifacts":
         return RunFolder(run_id=sweep_run_id, folder=f"{OF_RUN}/{part}", uri=uri)
     return checkpoint_folder(home, sweep, sweep_run_id, part)
@@ -62,14 +62,14 @@ def checkpoints_at(home: Path, sweep: Sweep, sweep_run_id: str, part: str, *, ur
 
 @dataclass(kw_only=True, eq=False)
 class RunFolder:
-    """A folder among the artifacts of a run; `CheckpointFiles` of the one worker that trains a population.
+    """Keeps checkpoints in a folder among the artifacts of a run; `CheckpointFiles` of one worker.
 
-    A server that is away is waited for a moment: training goes on without this checkpoint.
+    If the server is away, it waits only a moment: training goes on without this checkpoint.
 
     Attributes:
-        run_id: of the sweep's run, which is there as long as a trial may be taken over or go on in a later stage.
+        run_id: id of the sweep's run, which exists as long as a trial may be taken over or go on in a later stage.
         folder: its path there.
-        uri: of the tracking store.
+        uri: URI of the tracking store.
     """
 
     run_id: str
@@ -82,14 +82,14 @@ class RunFolder:
         return f"run {self.run_id}, artifact {self.folder}/{name}"
 
     def names(self) -> list[str]:
-        """See `CheckpointFiles`; asked once."""
+        """See `CheckpointFiles`. The store is asked once."""
         if self._known is None:
             listed = tracking.list_files(self.run_id, self.folder, uri=self.uri)
             self._known = [path.rpartition("/")[2] for path in listed]
         return list(self._known)
 
     def read(self, name: str) -> bytes:
-        """See `CheckpointFiles`; one that is gone is empty."""
+        """See `CheckpointFiles`. A file that is gone is empty."""
         return tracking.read_bytes(self.run_id, f"{self.folder}/{name}", uri=self.uri) or b""
 
     def write(self, name: str, content: bytes) -> bool:
@@ -109,7 +109,7 @@ class RunFolder:
         """See `CheckpointFiles`.
 
         Raises:
-            StoreError: the store lets nothing be deleted.
+            StoreError: the store refuses deletion.
         """
         gone = list(names)
         with self._unless_away("not removed"):
@@ -137,10 +137,10 @@ class RunFolder:
 
 
 def check_artifacts(run_id: str, *, uri: str) -> None:
-    """Ask the store of a run's artifacts for what checkpoints need.
+    """Check that the store of a run's artifacts can write, read and delete, as checkpoints need.
 
     Raises:
-        StoreError: nothing can be written, read or deleted there.
+        StoreError: it cannot.
     """
     content, path = secrets.token_bytes(16), f"{OF_RUN}/probe-{secrets.token_hex(8)}"
     try:
@@ -153,10 +153,10 @@ def check_artifacts(run_id: str, *, uri: str) -> None:
 
 
 def check_seen(run_id: str, *, uri: str) -> None:
-    """See from where a worker is that the artifacts of the sweep's run, which has its file there, are at hand.
+    """Check that this worker can read the artifacts of the sweep's run, where the sweep's file is.
 
     Raises:
-        StoreError: they are not.
+        StoreError: it cannot.
     """
     if not any(tracking.list_files(run_id, folder, uri=uri) for folder in ("sweep", "contest")):
         here = tracking.folder_here(run_id, uri=uri)
@@ -165,7 +165,7 @@ def check_seen(run_id: str, *, uri: str) -> None:
 
 
 def remove_checkpoints(home: Path, sweep: Sweep, sweep_run_id: str, *, uri: str, but: Collection[int] = ()) -> None:
-    """Remove all checkpoints of a sweep but those of some trials of its search."""
+    """Remove all checkpoints of a sweep, except those of some trials of its search."""
     kept = {str(trial) for trial in but}
     if sweep.execution.checkpoints == "artifacts":
         for path in tracking.list_folders(sweep_run_id, OF_RUN, uri=uri):
@@ -184,15 +184,15 @@ def remove_checkpoints(home: Path, sweep: Sweep, sweep_run_id: str, *, uri: str,
 
 
 def state_part(trial: int | str, replicate: int) -> str:
-    """The part of a replicate of the search that trains alone."""
+    """Return the folder's part for a replicate of the search that trains alone."""
     return f"{trial}-{replicate}"
 
 
 def population_part(members: Sequence[tuple[str, int]]) -> str:
-    """The last part of a population's folder; no other population of the sweep has the same.
+    """Return the last part of a population's folder, which is unique within the sweep.
 
     Args:
-        members: key of the trial, and replicate, of each, in the order in which they train.
+        members: trial key and replicate of each member, in the order in which they train.
     """
     parts = [state_part(key, replicate) for key, replicate in members]
     if len(parts) == 1:

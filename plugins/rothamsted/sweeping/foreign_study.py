@@ -1,7 +1,4 @@
-"""A stranger's project or command as what a sweep trains: one process a replicate, its numbers read as it runs.
-
-Apart from the worker, which goes through the same motions with a study of ours: claim, start, judge, end.
-"""
+"""Let a sweep train a foreign project or command: one process for each replicate; numbers are read while it runs."""
 
 from __future__ import annotations
 
@@ -27,11 +24,11 @@ if TYPE_CHECKING:  # imports MLflow, which a study of ours needs not
 
 @dataclass(frozen=True, kw_only=True)
 class ForeignStudy:
-    """One entry point of a foreign project, or a command.
+    """Describes one entry point of a foreign project, or a command.
 
     Attributes:
-        name: for tags.
-        project: where it is, and how its command is made.
+        name: name for tags.
+        project: its place, and how its command is made.
     """
 
     name: str
@@ -39,26 +36,26 @@ class ForeignStudy:
 
     @property
     def known_metrics(self) -> Mapping[str, Metric]:
-        """Nothing is declared of a stranger's metrics."""
+        """Return no metrics: a foreign project declares none."""
         return {}
 
     @property
     def uses_gpu(self) -> bool:
-        """Nobody can tell of a stranger's program; so each worker has a GPU of its own where there are some."""
+        """Return True: it is not known, so each worker gets a GPU if there are some."""
         return True
 
     @property
     def code_digest(self) -> str:
-        """SHA-256 of the project's files; of a command of its text and script."""
+        """Return the SHA-256 of the project's files, or of a command's text and script."""
         return self.project.digest
 
     @property
     def source_name(self) -> str:
-        """What MLflow shows as the source of a replicate: the script, or the project as it was given."""
+        """Return what MLflow shows as the source of a replicate: the script, or the project as it was given."""
         return self.project.source_name
 
     def source_tags(self) -> dict[str, str]:
-        """Where it is from, for the record."""
+        """Return tags with its source."""
         return self.project.source_tags
 
 
@@ -66,7 +63,7 @@ def open_foreign(sweep: Sweep, root: Path) -> ForeignStudy:
     """The foreign project or the command of a sweep.
 
     Raises:
-        UserError: no project there, no such entry point; nothing has been started.
+        UserError: there is no project or no such entry point; nothing has been started.
     """
     if sweep.command is not None:
         command = open_command(sweep.command, root, sweep.seed_parameter)
@@ -78,7 +75,7 @@ def open_foreign(sweep: Sweep, root: Path) -> ForeignStudy:
 
 
 def checked_foreign(sweep: Sweep, root: Path) -> ForeignStudy:
-    """The foreign project or the command of a sweep, which can be made at every end of the space.
+    """Return the foreign project or the command of a sweep, after checking that its command can be made everywhere.
 
     Raises:
         UserError: as `open_foreign`; or a parameter is missing or cannot be passed on.
@@ -98,7 +95,7 @@ def checked_foreign(sweep: Sweep, root: Path) -> ForeignStudy:
 
 
 def check_variables(sweep: Sweep, environment: Mapping[str, str] | None = None) -> None:
-    """Refuse a worker that does not know a variable of the sweep: recorded are the names alone.
+    """Refuse a worker without a variable of the sweep, because only the names of variables are recorded.
 
     Raises:
         SpecError: names the first one.
@@ -113,7 +110,7 @@ def check_variables(sweep: Sweep, environment: Mapping[str, str] | None = None) 
 
 
 def prepare_environment(sweep: Sweep, study: object, say: Callable[[str], None]) -> None:
-    """Make the environment of a foreign project before anything is started, where the sweep asks for one.
+    """Make the environment of a foreign project before anything is started, if the sweep asks for one.
 
     Raises:
         UserError: it cannot be made.
@@ -125,7 +122,7 @@ def prepare_environment(sweep: Sweep, study: object, say: Callable[[str], None])
 
 
 def warnings_of(sweep: Sweep, study: object) -> list[str]:
-    """Of what a foreign project is given: parameters without effect, and replicates that are repeats."""
+    """Return warnings on a foreign project: parameters without effect, and replicates that are repeats."""
     if not isinstance(study, ForeignStudy):
         return []
     given = {*sweep.parameters, *sweep.space, *sweep.varied}
@@ -141,7 +138,7 @@ def warnings_of(sweep: Sweep, study: object) -> list[str]:
 
 
 def parameters_of(sweep: Sweep, condition: Mapping[str, Any], seed: int) -> dict[str, Any]:
-    """What the program is given: fixed parameters, the condition, and what the replicate of a seed sets."""
+    """Return the parameters of the program: fixed ones, the condition, and those that the replicate of a seed sets."""
     return {**sweep.parameters, **condition, **sweep.varied_by(seed)}
 
 
@@ -150,9 +147,9 @@ class Starter:
     """Starts the processes of one worker.
 
     Attributes:
-        sweep: what is swept.
+        sweep: the sweep.
         study: the foreign project or the command.
-        say: told once why processes start cold where they could have started warm.
+        say: function that is called once if processes start without the imports made ahead, with the reason.
     """
 
     sweep: Sweep
@@ -163,11 +160,11 @@ class Starter:
     _prefix: str = ""
 
     def prepare(self, parameters: Mapping[str, Any], variables: Mapping[str, str]) -> None:
-        """Do what takes time once, before the clock of a replicate runs: the environment, the imports ahead.
+        """Do slow work once, before the time of a replicate counts: the environment, the imports ahead.
 
         Args:
-            parameters: of any replicate.
-            variables: of any replicate; its run's id does not matter.
+            parameters: parameters of any replicate.
+            variables: environment variables of any replicate; its run's id does not matter.
 
         Raises:
             UserError: the environment cannot be made.
@@ -195,16 +192,16 @@ class Starter:
     def start(
         self, parameters: Mapping[str, Any], variables: Mapping[str, str], log_path: Path, scratch: Path
     ) -> Running:
-        """Start the command in a process of its own.
+        """Start the command in a process.
 
         Args:
-            parameters: of the replicate.
-            variables: that the process sees beside the worker's own, those of its run among them.
-            log_path: gets its output.
-            scratch: an absolute folder for the files that the command is given.
+            parameters: parameters of the replicate.
+            variables: environment variables in addition to the worker's own, including those of its run.
+            log_path: file for its output.
+            scratch: absolute path of a folder for the command's files.
 
         Raises:
-            UserError: the command cannot be made, or not be started.
+            UserError: the command cannot be made or started.
         """
         self.prepare(parameters, variables)
         launch = Launch(

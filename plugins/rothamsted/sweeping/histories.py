@@ -1,4 +1,4 @@
-"""What replicates have measured: read back from the record where a worker does not have it any more."""
+"""Read the measurements of replicates from the record, if a worker no longer has them."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ def histories_of(
     tracking_uri: str,
     of: Container[str] = (Outcome.FINISHED,),
 ) -> dict[str, History]:
-    """The measurements of replicates by run, read back where those of one that ended so are not known."""
+    """Return the measurements of replicates by run. Those that are not known are read from the record."""
     missing = {one.run_id for one in replicates if one.outcome in of and not known.get(one.run_id)}
     found = read_history(missing, uri=tracking_uri) if missing else {}
     return {**known, **{run_id: as_history(found[run_id]) for run_id in missing}}
 
 
 def with_artifacts(history: History, sweep: Sweep, run_id: str, *, uri: str, timestamp_ms: int) -> History:
-    """The history of a run with the objectives that stand in one of its files, as part of its last measurement.
+    """Return the history of a run with the objectives from its artifact files as part of its last measurement.
 
     Raises:
-        UserError: a file or its number is not there.
+        UserError: a file or its number is missing.
     """
     wanted = [objective for objective in sweep.objectives if objective.artifact is not None]
     if not wanted:

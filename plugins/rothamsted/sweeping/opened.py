@@ -1,4 +1,4 @@
-"""A sweep held open, as one process sees it: its file, its study, its queues and its record."""
+"""Hold a sweep open for one process: its file, its study, its queues and its record."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ Emit = Callable[[Mapping[str, Any]], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """Where a sweep is started from.
+    """Says where a sweep is started.
 
     Attributes:
-        root: of the MLflow project.
-        tracking_uri: where runs go.
-        outer_run_id: the run that MLflow opened around this process, if it did.
-        source: the path of the sweep file, for the record; empty where there is none.
+        root: root of the MLflow project.
+        tracking_uri: tracking store of its runs.
+        outer_run_id: id of the run that MLflow opened around this process, if any.
+        source: path of the sweep file, for the record; empty if there is none.
         question: the sweep file's opening comment.
-        started: how, where not by a command in the project: see `tags.STARTED`.
+        started: how it was started, if not by a command in the project: see `tags.STARTED`.
     """
 
     root: Path
@@ -53,9 +53,9 @@ class Place:
 
 
 def log_path(log: str, place: Place) -> Path:
-    """Where an experiment log is that a sweep file names: from the project's root, as other paths of the file.
+    """Return the path of the experiment log of a sweep file, from the project's root as other paths of the file.
 
-    Of a project that was fetched, whose folder is a temporary one, from the folder of the command.
+    The folder of a fetched project is temporary, so there the path starts in the working directory of the command.
     """
     is_here = place.started in ("", tags.BY_CALL)
     return (place.root if is_here else places.command_folder()) / log
@@ -63,24 +63,24 @@ def log_path(log: str, place: Place) -> Path:
 
 @dataclass(frozen=True, kw_only=True)
 class Opened:
-    """A started sweep, as one process sees it; a context manager that lets go of it.
+    """Holds a started sweep for one process; a context manager that releases it.
 
     Attributes:
-        sweep: one stage of it, or the whole where it has no stages.
+        sweep: one stage of it, or the whole sweep if it has no stages.
         study: what it trains.
         queue: its trials.
-        confirm_queue: the replicates that confirm its winners; None where nothing is confirmed.
-        recorder: writes its runs.
+        confirm_queue: the replicates that confirm its winners; None if nothing is confirmed.
+        recorder: the writer of its runs.
         tracking_uri, experiment_id, sweep_run_id: where its runs are.
-        root: of the MLflow project.
-        lease: of the sweep, held by the one process that decides.
+        root: root of the MLflow project.
+        lease: lease of the sweep, held by the process that decides.
         earlier_stage: the stage before this one.
         keeps_states: the state at the end of each replicate is kept for the next stage.
-        labels: what each condition of a contest is called; empty for a sweep.
+        labels: name of each condition of a contest; empty for a sweep.
         question: the sweep file's opening comment.
         is_resumed: it had been started before.
-        data_digest: of the data that the first condition trains on; None where nobody can say.
-        growths: what was added when, in order, when it was opened; empty for a sweep that had not grown.
+        data_digest: digest of the data that the first condition trains on; None if it is not known.
+        growths: what had been added, and when, in order, before it was opened; empty for a sweep that had not grown.
     """
 
     sweep: Sweep
@@ -103,17 +103,17 @@ class Opened:
 
     @property
     def dataset(self) -> DatasetUsed | None:
-        """The data of all conditions; None where nobody can say."""
+        """Give the data of all conditions; None if they are not known."""
         return dataset_of(self.sweep, self.study, self.data_digest)
 
     @property
     def has_grown(self) -> bool:
-        """Whether something was added since it was opened: what is in hand is of the file of before."""
+        """Return whether something was added since it was opened, so that this object has the old file."""
         return len(self.queue.attribute(tags.GROWN, [])) > len(self.growths)
 
     @property
     def is_rescored(self) -> bool:
-        """Whether scores may rest on an earlier file: those of finished replicates are computed anew when read."""
+        """Return whether scores may come from an earlier file, so that they are computed again when read."""
         return any(one["is_rescored"] for one in self.growths)
 
     @property
@@ -133,7 +133,7 @@ class Opened:
         return config_of(self.study, self.sweep, condition, seed)
 
     def data(self) -> Dataset:
-        """What the search knows: of every condition that has been told something, and of its confirmation."""
+        """Read the data of the search and of its confirmation: every condition with some result."""
         return read_search(
             self.queue,
             self.sweep,
@@ -166,7 +166,7 @@ class Opened:
 
 
 def dataset_of(sweep: Sweep, study: Study | ForeignStudy, data_digest: str | None) -> DatasetUsed | None:
-    """What a sweep trains on, under the name that its file gives it, else under the study's."""
+    """Return the data that a sweep trains on, under the name of its file, else the study's."""
     if data_digest is None:
         return None
     named = sweep.parameters.get("data.name", study.name)
@@ -174,13 +174,13 @@ def dataset_of(sweep: Sweep, study: Study | ForeignStudy, data_digest: str | Non
 
 
 def config_of(study: Study, sweep: Sweep, condition: Mapping[str, Any], seed: int) -> BaseModel:
-    """What the objective sets, fixed parameters, then the condition, then what the replicate of a seed sets."""
+    """Return the config of a replicate: objective, fixed parameters, condition, then what its seed sets."""
     values = {**monitored(study, sweep), **sweep.parameters, **condition, **sweep.varied_by(seed)}
     return set_fields(study.config, values, place=f"sweep {sweep.name}")
 
 
 def with_rows(study: Study | ForeignStudy, rows: Mapping[str, int]) -> Study | ForeignStudy:
-    """What a sweep trains, with the number of rows of its shares as they were found when the sweep was opened."""
+    """Return the study with the numbers of rows of its shares, as they were found when the sweep was opened."""
     return study.with_rows(rows) if rows and isinstance(study, Study) else study
 
 
@@ -199,10 +199,10 @@ def queue_of(sweep: Sweep, *, create: bool = False) -> Queue:
 
 
 def confirm_queue_of(sweep: Sweep, *, create: bool = False) -> Queue | None:
-    """The queue of the confirmation: an Optuna study of its own, which no sampler of the search looks at.
+    """Return the queue of the confirmation: a separate Optuna study that no sampler of the search sees.
 
-    Each of its trials is one replicate of one condition, so that all workers share even a single winner. None where
-    the sweep confirms nothing.
+    Each of its trials is one replicate of one condition, so that all workers can work on a single winner. None if the
+    sweep confirms nothing.
     """
     if sweep.confirm is None:
         return None
@@ -226,15 +226,15 @@ def open_started(
     tracking_uri: str,
     secrets: Mapping[str, Any] = MappingProxyType({}),
 ) -> Opened:
-    """Open a sweep that was started before, from its name and storage alone: as a worker does.
+    """Open a sweep that was started before, from its name and storage, as a worker does.
 
     Args:
-        name: of the sweep.
-        storage: database URL of its search: the recorded one has no password.
-        root: of the project.
-        find_target: finds what it trains.
-        tracking_uri: where its record is.
-        secrets: what is not recorded of it, see `rothamsted.spec.recorded`.
+        name: name of the sweep.
+        storage: database URL of its search with its password, which is not recorded.
+        root: root of the project.
+        find_target: function that finds what it trains.
+        tracking_uri: tracking store of its record.
+        secrets: secrets that are not recorded, see `rothamsted.spec.recorded`.
 
     Raises:
         StoreError: there is no sweep of this name in the storage.

@@ -1,4 +1,4 @@
-"""What the runs of a sweep are called in MLflow's lists: by what varies, so that a name says which run it is."""
+"""Name the runs of a sweep in MLflow's lists by what varies, so that a name says which run it is."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ SIGNIFICANT_DIGITS = 3
 
 
 def trial_name(sweep: Sweep, condition: Mapping[str, Any], number: int) -> str:
-    """A condition by the parameters that vary.
+    """Return the name of a condition: the parameters that vary.
 
     Returns:
-        "lr 0.14, gamma 0.3, batch_size 128"; "trial 0" where nothing varies.
+        "lr 0.14, gamma 0.3, batch_size 128"; "trial 0" if nothing varies.
     """
     shown = short_names(sweep.space)
     named = [f"{shown[name]} {_value(condition[name])}" for name in varying(sweep) if name in condition]
@@ -25,7 +25,7 @@ def trial_name(sweep: Sweep, condition: Mapping[str, Any], number: int) -> str:
 
 
 def replicate_name(varied: Mapping[str, int], seed: int) -> str:
-    """A replicate by what it sets: "seed 3"; "seed 0, split 2" where replicates are crossed."""
+    """Return the name of a replicate: "seed 3"; "seed 0, split 2" if replicates are crossed."""
     if len(set(varied.values())) < 2:  # all of them are the seed
         return f"seed {seed}"
     shown = short_names(varied)
@@ -33,12 +33,12 @@ def replicate_name(varied: Mapping[str, int], seed: int) -> str:
 
 
 def confirmation_name(sweep: Sweep, condition: Mapping[str, Any], number: int) -> str:
-    """The run of a condition on fresh seeds."""
+    """Return the name of a condition's run on fresh seeds."""
     return cut(f"confirm {trial_name(sweep, condition, number)}")
 
 
 def short_names(names: Collection[str]) -> dict[str, str]:
-    """Dotted name -> its last part, unless another name ends alike.
+    """Return dotted name -> its last part, unless another name has the same last part.
 
     >>> short_names(["optimizer.lr", "gamma"])
     {'optimizer.lr': 'lr', 'gamma': 'gamma'}
@@ -49,7 +49,7 @@ def short_names(names: Collection[str]) -> dict[str, str]:
 
 
 def cut(text: str) -> str:
-    """At most MOST_CHARACTERS, with an ellipsis where something is missing."""
+    """Cut a text to MOST_CHARACTERS, with an ellipsis if something is left out."""
     return text if len(text) <= MOST_CHARACTERS else f"{text[: MOST_CHARACTERS - 1]}…"
 
 

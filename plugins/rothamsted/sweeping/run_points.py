@@ -1,4 +1,4 @@
-"""What of measurements becomes metrics of MLflow: of a replicate as they come, of a trial over its replicates."""
+"""Turn measurements into MLflow metrics: of a replicate as they come, of a trial over its replicates."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _THROUGHPUT = frozenset({"samples_per_second"})
 
 
 def metric_points(measured: Measured, *, but: Collection[str] = ()) -> list[MetricPoint]:
-    """One measurement as MLflow metrics, without those of `but`."""
+    """Return one measurement as MLflow metrics, without those of `but`."""
     at, step = measured.timestamp_ms, measured.step
     points = [MetricPoint(key, float(value), at, step) for key, value in measured.metrics.items() if key not in but]
     if measured.epoch is not None:
@@ -26,9 +26,9 @@ def metric_points(measured: Measured, *, but: Collection[str] = ()) -> list[Metr
 
 
 def closing_points(ending: Ending, *, once: Collection[str] = ()) -> list[MetricPoint]:
-    """What is known at a replicate's end only, with its last measurement; the same whoever writes it down.
+    """Return the metrics that are known only at a replicate's end, at its last measurement.
 
-    And of the metrics of `once` the last value.
+    Of the metrics of `once` the last value is added.
     """
     if not ending.history:
         return []
@@ -38,7 +38,7 @@ def closing_points(ending: Ending, *, once: Collection[str] = ()) -> list[Metric
 
 
 def written_once(sweep: Sweep) -> frozenset[str]:
-    """What a replicate's run has at its end only, and no curve of: throughput, unless the sweep judges by it."""
+    """Return the metrics without a curve, written only at the end: throughput, unless the sweep judges by it."""
     return _THROUGHPUT - judged_metrics(sweep)
 
 
@@ -51,9 +51,9 @@ def curve_points(
     timestamp_ms: int,
     crossed: Mapping[str, int] | None = None,
 ) -> list[MetricPoint]:
-    """`<metric>/mean`, `/ci_low`, ... over the replicates with a score: the curves of what the sweep judges by.
+    """Return `<metric>/mean`, `/ci_low`, ... over the replicates with a score, for metrics that the sweep judges by.
 
-    Of every other metric the mean of the last values.
+    Of every other metric it is the mean of the last values.
     """
     finished = [r for r in results if r.outcome == Outcome.FINISHED and histories.get(r.run_id)]
     if not finished:
@@ -78,6 +78,6 @@ def curve_points(
 
 
 def judged_metrics(sweep: Sweep) -> frozenset[str]:
-    """What objectives, constraints and early stopping look at."""
+    """Return the metrics of objectives, constraints and early stopping."""
     stopping = [sweep.stopping[0]] if sweep.stopping is not None else []
     return frozenset([*(one.metric for one in sweep.objectives), *constrained(sweep), *stopping])

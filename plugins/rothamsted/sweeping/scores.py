@@ -1,7 +1,4 @@
-"""From what a replicate measured to its scores: composite metrics, one number an objective, what constraints see.
-
-It is arithmetic on measurements, with nothing that runs or writes.
-"""
+"""Compute the scores of a replicate: composite metrics, one number for each objective, values of constraints."""
 
 from __future__ import annotations
 
@@ -24,17 +21,17 @@ NO_NUMBER = 1.0e9  # violation of a constraint that cannot be judged; infinity i
 
 
 def scored(measured: Measured, sweep: Sweep) -> Measured:
-    """A measurement with the composite metrics of the sweep, where it has all that they are made of."""
+    """Return a measurement with the composite metrics of the sweep, if it has all their parts."""
     own = measured.metrics
     more = {o.metric: _expression(o.expression).evaluate(own) for o in sweep.objectives if _can_be_made(o, own)}
     return replace(measured, metrics={**own, **more}) if more else measured
 
 
 def scores_of(history: Sequence[Measured], sweep: Sweep) -> tuple[float, ...]:
-    """One number for each objective of a replicate that finished.
+    """Return one number for each objective of a finished replicate.
 
     Raises:
-        StudyError: an objective's metric was never measured, or too seldom; names those that were.
+        StudyError: an objective's metric was never measured, or too rarely; the message names those that were.
     """
     scores = []
     for objective in sweep.objectives:
@@ -47,15 +44,15 @@ def scores_of(history: Sequence[Measured], sweep: Sweep) -> tuple[float, ...]:
 
 
 def check_measured(history: Sequence[Measured], sweep: Sweep) -> None:
-    """Check that a replicate that finished has measured all that the sweep's file asks for.
+    """Check that a finished replicate has measured all metrics of the sweep's file.
 
     Args:
-        history: its measurements, composite metrics among them.
-        sweep: as its file has it.
+        history: its measurements, with composite metrics.
+        sweep: the sweep.
 
     Raises:
-        StudyError: the metric of an objective, a constraint or early stopping was never measured; names the nearest
-            of those that were. Or a pruner counts epochs, and there are none.
+        StudyError: the metric of an objective, a constraint or early stopping was never measured; the message names the
+            nearest. Or a pruner counts epochs, and there are none.
     """
     scores_of(history, sweep)
     last_values(history, sweep)
@@ -66,9 +63,9 @@ def check_measured(history: Sequence[Measured], sweep: Sweep) -> None:
 
 
 def completed(ending: Ending, sweep: Sweep) -> Ending:
-    """An ending with its composite metrics.
+    """Return an ending with its composite metrics.
 
-    One that lacks a metric that the file asks for has failed; one whose objective is not finite, diverged.
+    If a metric of the file is missing, the replicate has failed. If an objective is not finite, it has diverged.
     """
     ending = replace(ending, history=tuple(scored(measured, sweep) for measured in ending.history))
     if ending.outcome is not Outcome.FINISHED:
@@ -84,18 +81,18 @@ def completed(ending: Ending, sweep: Sweep) -> Ending:
 
 
 def is_unscored(reason: str) -> bool:
-    """Whether a replicate failed only because it had not measured what the sweep's file asks for."""
+    """Return whether a replicate failed only because a metric of the sweep's file was missing."""
     return reason.startswith(("objective: ", "constraint ", "early_stopping: ")) and "never logged" in reason
 
 
 def sources_of(wanted: Collection[str], sweep: Sweep) -> set[str]:
-    """Metrics, with those that the composite ones among them are made of."""
+    """Return metrics, with the parts of composite ones."""
     made = {o.metric: o.expression for o in sweep.objectives if o.expression is not None}
     return {*wanted}.union(*(_expression(made[name]).names for name in wanted if name in made))
 
 
 def keep_of(sweep: Sweep) -> Keep:
-    """Whose weights a replicate keeps: those of the step that its objective, of several the first, is of."""
+    """Return which weights a replicate keeps: those of the step of its (first) objective."""
     first = sweep.objective
     return Keep(
         metric=first.metric,
@@ -106,7 +103,7 @@ def keep_of(sweep: Sweep) -> Keep:
 
 
 def constrained(sweep: Sweep) -> list[str]:
-    """The metrics that constraints look at."""
+    """Return the metrics of constraints."""
     return sorted({name for text in sweep.constraints for name in constraint_of(text).names})
 
 
@@ -114,7 +111,7 @@ def last_values(history: Sequence[Measured], sweep: Sweep) -> dict[str, float]:
     """The last value of each metric that a constraint names.
 
     Raises:
-        StudyError: one of them was never measured; names those that were.
+        StudyError: one of them was never measured; the message names those that were.
     """
     last: dict[str, float] = {}
     for text in sweep.constraints:
@@ -127,9 +124,9 @@ def last_values(history: Sequence[Measured], sweep: Sweep) -> dict[str, float]:
 
 
 def violations(results: Sequence[Replicate], sweep: Sweep) -> tuple[float, ...]:
-    """How far each constraint is from holding, as Optuna is told it: a number, at most 0 where it holds.
+    """Return how far each constraint is from holding, as Optuna takes it: at most 0 if it holds.
 
-    Without a replicate that finished there is nothing to judge, and every constraint counts as violated.
+    Without a finished replicate every constraint counts as violated.
     """
     amounts = dict(constraints.violations(sweep.constraints, [r.last for r in results if r.last]))
     return tuple(min(max(amounts.get(text, NO_NUMBER), -NO_NUMBER), NO_NUMBER) for text in sweep.constraints)

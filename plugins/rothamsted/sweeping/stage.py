@@ -1,7 +1,4 @@
-"""What a stage is as a sweep, and what a later one knows of the one before it.
-
-A sweep's context needs it, and the stages need the context.
-"""
+"""Define a stage as a sweep, and what a later stage knows of the one before."""
 
 from __future__ import annotations
 
@@ -18,13 +15,13 @@ from rothamsted.studies import Study, field_types, set_fields
 
 @dataclass(frozen=True, kw_only=True)
 class EarlierStage:
-    """The stage before a stage.
+    """Describes the stage before a stage.
 
     Attributes:
         sweep: that stage as a sweep.
-        run_id: its sweep run.
-        trials: numbers of the trials that were kept, in the order of the next stage's.
-        left_states: whether it left the state at the end of each replicate to go on from.
+        run_id: id of its sweep run.
+        trials: numbers of the kept trials, in the order of the next stage's trials.
+        left_states: whether it left the last state of each replicate.
     """
 
     sweep: Sweep
@@ -33,24 +30,24 @@ class EarlierStage:
     left_states: bool
 
     def as_kept(self) -> dict[str, Any]:
-        """As the search of the next stage keeps it."""
+        """Return it as the search of the next stage keeps it."""
         values = {"run_id": self.run_id, "trials": list(self.trials), "left_states": self.left_states}
         return {"sweep": recorded(self.sweep), **values}
 
     @classmethod
     def of(cls, kept: Mapping[str, Any]) -> EarlierStage:
-        """From what the search keeps."""
+        """Make it from what the search keeps."""
         return cls(**{**kept, "sweep": from_resolved(kept["sweep"])})
 
 
 @dataclass(frozen=True, kw_only=True)
 class LaterStage:
-    """What makes a sweep a later stage of another.
+    """Links a later stage to the sweep before it.
 
     Attributes:
-        of_run_id: the run of the first stage, below which its own lies.
+        of_run_id: id of the first stage's run, the parent of its own.
         earlier: the stage before.
-        keeps_states: another stage follows, which goes on from the end of this one's replicates.
+        keeps_states: another stage follows that goes on from the last states of this one's replicates.
     """
 
     of_run_id: str
@@ -58,7 +55,7 @@ class LaterStage:
     keeps_states: bool
 
     def as_kept(self) -> dict[str, Any]:
-        """As the search of this stage keeps it."""
+        """Return it as the search of this stage keeps it."""
         return {"of_run_id": self.of_run_id, "earlier": self.earlier.as_kept(), "keeps_states": self.keeps_states}
 
 
@@ -68,12 +65,12 @@ def stage_name(sweep: Sweep, index: int) -> str:
 
 
 def first_stage(sweep: Sweep) -> Sweep:
-    """The first stage as a sweep without stages; a sweep without them is its own."""
+    """Return the first stage as a sweep without stages. A sweep without stages is returned as it is."""
     return stage_alone(sweep, 0)
 
 
 def stage_alone(sweep: Sweep, index: int) -> Sweep:
-    """A stage with its parameters and replicates, over all conditions; a sweep without stages is its own."""
+    """Return a stage with its parameters and replicates, over all conditions; a sweep without stages stays as it is."""
     if not sweep.stages:
         return sweep
     own = {"parameters": sweep.stage_parameters(index), "replicates": stage_replicates(sweep, index)}
@@ -81,13 +78,13 @@ def stage_alone(sweep: Sweep, index: int) -> Sweep:
 
 
 def without_confirmation(plain: Mapping[str, Any]) -> dict[str, Any]:
-    """A stage that is not the last: what is confirmed, promoted and put into a log is the last one's."""
+    """Return a stage that is not the last, without the keys of the last: confirmation, promotion, log."""
     dropped = {"confirm", "promote", "log"} | ({"models"} if plain.get("models") == "confirmed" else set())
     return {key: value for key, value in plain.items() if key not in dropped}
 
 
 def keeps_states(sweep: Sweep, index: int, study: object) -> bool:
-    """Whether a stage leaves the state at the end of each replicate for the next one."""
+    """Return whether a stage leaves the last state of each replicate for the next stage."""
     if index + 1 >= len(sweep.stages) or sweep.stages[index + 1].resume is False:
         return False
     return isinstance(study, Study) and study.extends is not None and sweep.execution.population == 1
@@ -102,7 +99,7 @@ def stage_replicates(sweep: Sweep, index: int) -> dict[str, Any]:
 
 
 def monitored(study: Study, sweep: Sweep) -> dict[str, str]:
-    """The field by which training itself ends, set to the objective's metric; nothing where it does not take that."""
+    """Return the field that ends training, set to the objective's metric; nothing if it does not take that metric."""
     metric = sweep.objective.metric
     if not study.monitor or misfit(field_types(study.config)[study.monitor], metric) is not None:
         return {}
@@ -114,7 +111,7 @@ def stage_config(
 ) -> BaseModel:
     """The config of a replicate in a stage, by its position.
 
-    Without a seed that of the first training seed on the study's own split: it stands for the data of all replicates.
+    Without a seed it has the first training seed and the study's own split, which represent the data of all replicates.
     """
     varied = {"seed": sweep.stage_seeds(stage)[0]} if seed is None else sweep.varied_by(seed)
     values = {**monitored(study, sweep), **sweep.stage_parameters(stage), **condition, **varied}

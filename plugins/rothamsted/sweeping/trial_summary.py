@@ -1,4 +1,4 @@
-"""From the replicates of a trial to what is written of it: points, tags and status of its run, what Optuna is told."""
+"""Summarise the replicates of a trial: points, tags and status of its run, and its result for Optuna."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ from rothamsted.wording import with_basis
 
 
 def tested(ending: Ending) -> dict[str, float]:
-    """The finite test metrics of a replicate's model: JSON, which keeps them, has no others."""
+    """Return the finite test metrics of a replicate's model. JSON cannot keep others."""
     finite = {name: value for name, value in ending.closing.items() if math.isfinite(value)}
     return {name: value for name, value in finite.items() if name.startswith(TEST_PREFIX)}
 
 
 def kept_tags(ending: Ending) -> dict[str, str]:
-    """Whose weights the model of a replicate has."""
+    """Return tags that say which weights the model of a replicate has."""
     return {tags.KEPT: str(ending.kept)} if ending.kept is not None else {}
 
 
@@ -54,9 +54,9 @@ def objective_points(
     step: int = 0,
     is_last: bool = True,
 ) -> list[MetricPoint]:
-    """`objective/mean`, `objective/ci_low`, ...: what the search saw of this condition; in a race, by replicates.
+    """Return `objective/mean`, `objective/ci_low`, ... of a condition; in a race by the number of replicates.
 
-    With the spread over replicates at the last look only, once.
+    The spread over replicates is written once, at the last look.
     """
     keys = (*CURVE, *SPREAD) if is_last else CURVE
     points = []
@@ -79,10 +79,10 @@ def points_at_looks(
     timestamp_ms: int,
     is_fresh: bool = False,
 ) -> list[MetricPoint]:
-    """The objective's summary at each number of replicates, as a chart of how it settles; in a race at those looked at.
+    """Return the objective's summary at each number of replicates, for a chart; in a race at each look.
 
-    Of crossed replicates there is the last alone: the first few are no whole crossing. With `is_fresh` they are those
-    of a confirmation, which does not race.
+    For crossed replicates there is only the last: the first few are not a complete crossing. With `is_fresh` they are
+    those of a confirmation, which does not race.
     """
     racing = None if is_fresh else sweep.replicates.racing
     n_ended = 1 + max((r.number for r in results), default=-1)
@@ -107,9 +107,9 @@ def told(
     race: str = "",
     pruned: str = "",
 ) -> Told:
-    """What Optuna is told of a trial: means over replicates with a score, +-inf where one diverged.
+    """Return a trial's result for Optuna: means over replicates with a score, +-inf if one diverged.
 
-    A trial that was pruned has no values: what it reported last stands for it.
+    A pruned trial has no values: Optuna takes its last report.
     """
     n_by_outcome = Counter(r.outcome for r in results)
     counted = [] if pruned else results  # what stopped it chose which of its replicates have a score
@@ -165,10 +165,9 @@ def _crossing(results: Sequence[Replicate], sweep: Sweep) -> Crossing | None:
 def summary_of(
     scores: np.ndarray, how: Statistics, metric: Metric, crossing: Crossing | None = None, *, over: str = MEAN
 ) -> dict[str, Any]:
-    """Statistics, interval and its kind of the scores (replicate,); empty without any, None where undefined.
+    """Return statistics and interval of the scores (replicate,); empty without any; undefined ones are None.
 
-    Where another number than the mean stands for a condition (`objective.over`) that is `value`, and the interval is
-    its own.
+    If `objective.over` names another number than the mean, it is `value`, and the interval is for it.
     """
     if not len(scores):
         return {}
@@ -183,7 +182,7 @@ def summary_of(
 
 
 def value_of(summary: Mapping[str, Any]) -> float | None:
-    """What stands for a condition in a summary: what `objective.over` names, else the mean; None where undefined."""
+    """Return the number of a condition in a summary: that of `objective.over`, else the mean; None if undefined."""
     return summary["value"] if "value" in summary else summary.get("mean")
 
 
@@ -192,7 +191,7 @@ def _worst(objective: Objective) -> float:
 
 
 def describe_estimate(summary: Mapping[str, Any], level: float) -> str:
-    """'0.123 [0.110, 0.136] (95 %, t, n = 3)', or why there is no interval."""
+    """Return text such as '0.123 [0.110, 0.136] (95 %, t, n = 3)', or why there is no interval."""
     value = value_of(summary)
     if value is None:
         return "no score"
@@ -203,7 +202,7 @@ def describe_estimate(summary: Mapping[str, Any], level: float) -> str:
 
 
 def describe_violation(violation: float) -> str:
-    """'holds', or by how much it does not."""
+    """Return 'holds', or by how much it does not."""
     if violation <= 0:
         return "holds"
     return "cannot be judged" if violation >= NO_NUMBER else f"broken by {violation:.4g}"
@@ -236,7 +235,7 @@ def now_ms() -> int:
 
 
 def closing_status(results: Iterable[Replicate], pruned: str = "") -> RunStatus:
-    """The status of a trial's run whose replicates have all ended."""
+    """Return the status of a trial's run when all its replicates have ended."""
     if pruned:
         return RunStatus.KILLED
     has_score = any(r.has_score or r.outcome == Outcome.DIVERGED for r in results)
@@ -244,33 +243,33 @@ def closing_status(results: Iterable[Replicate], pruned: str = "") -> RunStatus:
 
 
 def closing_tags(results: Sequence[Replicate], more: Mapping[str, str], pruned: str) -> dict[str, str]:
-    """How a trial's replicates ended, and why it was pruned or what more its assignment says."""
+    """Return tags on how a trial's replicates ended, why it was pruned, and those of its assignment."""
     if pruned:
         more = {tags.OUTCOME: Outcome.PRUNED.value, tags.PRUNED_BECAUSE: pruned[:500]}
     return {**outcome_tags(results), **more}
 
 
 def outcome_tags(results: Iterable[Replicate]) -> dict[str, str]:
-    """How many replicates ended how, and the best of these outcomes, as tags of their trial's run."""
+    """Return tags with the counts of outcomes, and the best outcome, of a trial's replicates."""
     counts = Counter(result.outcome for result in results)
     best = next(o for o in (Outcome.FINISHED, Outcome.DIVERGED, Outcome.PRUNED, Outcome.FAILED) if counts[o])
     return {f"rothamsted.n_{o.value}": str(counts[o]) for o in Outcome if counts[o]} | {tags.OUTCOME: best.value}
 
 
 def last_ms(results: Iterable[Replicate], histories: Mapping[str, Sequence[Measured]]) -> int:
-    """The time of the last measurement behind a summary: the same whenever it is written; now without any."""
+    """Return the time of the last measurement of a summary, so that it does not depend on when it is written."""
     finished = [histories.get(r.run_id) for r in results if r.outcome == Outcome.FINISHED]
     return max((history[-1].timestamp_ms for history in finished if history), default=now_ms())
 
 
 def as_recorded(ending: Ending) -> Ending:
-    """An ending whose texts, which are the training's own, any database keeps."""
+    """Return an ending with texts that any database can keep."""
     texts = {name: recordable(getattr(ending, name)) for name in ("reason", "traceback", "output")}
     return replace(ending, **texts)
 
 
 def condition_tag(sweep: Sweep, condition: Mapping[str, Any]) -> dict[str, str]:
-    """A condition as a tag, where params do not say which it is.
+    """Return a condition as a tag, if its params are ambiguous.
 
     A foreign project logs them in its own spelling; and `[1]` and "[1]" are one text.
     """

@@ -1,7 +1,4 @@
-"""The only doorway to MLflow: writing runs, reading them back, and where the store is.
-
-Apart, so that no other part of the engine knows how MLflow keeps a run.
-"""
+"""Use MLflow: write runs, read them back, and find the store. No other package imports MLflow."""
 
 from typing import TYPE_CHECKING
 

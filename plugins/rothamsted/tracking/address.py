@@ -1,7 +1,4 @@
-"""Where runs go, by MLflow's own rules: tracking URI, outer run, and the UI that shows them.
-
-These are questions about the environment: nothing here writes a run.
-"""
+"""Find where runs go, by MLflow's own rules: tracking URI, outer run, and the UI that shows them."""
 
 from __future__ import annotations
 
@@ -98,13 +95,13 @@ def _listening() -> str:
 
 
 def check_address(uri: str) -> str:
-    """Look at a tracking URI itself, and at nothing that it leads to.
+    """Check a tracking URI itself, without opening the store.
 
     Returns:
         The kind of store: its scheme, without a driver; empty for a folder.
 
     Raises:
-        StoreError: it is no address, or of no kind of store.
+        StoreError: it is not an address of a known kind of store.
 
     Example:
         >>> check_address("postgresql+psycopg://lab@db:5432/mlflow")

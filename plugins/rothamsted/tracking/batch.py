@@ -1,4 +1,4 @@
-"""What one flush writes: runs with what waits for them, and the fence that says whose writes still count."""
+"""Define what one flush writes: runs with what waits for them, and the fence that drops writes of former holders."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ State = tuple[RunStatus, int | None]  # status, end in milliseconds since 1970
 
 @dataclass(frozen=True, kw_only=True)
 class RunOpening:
-    """A run that is to be there, with the tags that it begins with."""
+    """Describes a run to make, with its first tags."""
 
     run_id: str  # "" where the store gives ids
     experiment_id: str
@@ -28,7 +28,7 @@ class RunOpening:
 
 @dataclass
 class Waiting:
-    """What waits to be written for one run."""
+    """Holds what waits to be written for one run."""
 
     opening: RunOpening | None = None
     state: State | None = None
@@ -40,7 +40,7 @@ class Waiting:
 
 
 class Batch:
-    """What waits to be written, by run, in the order in which the runs came."""
+    """Holds what waits to be written, by run, in the order in which the runs came."""
 
     def __init__(self, runs: Mapping[str, Waiting] | None = None) -> None:
         self.runs = dict(runs or {})
@@ -89,13 +89,13 @@ class Batch:
 
 @dataclass(frozen=True, kw_only=True)
 class Fence:
-    """Which runs of a batch only their holder may write: the run's tag `rothamsted.holder` is its number."""
+    """Says which runs of a batch only their holder may write: the run's tag `rothamsted.holder` is its number."""
 
     tokens: Mapping[str, int]  # run -> our number; runs that are not here are written as they are
     new: frozenset[str]  # runs that get our number now, unless a higher one is there
 
     def keeps_out(self, run_id: str, there: str | None) -> bool:
-        """Whether what we have for a held run is dropped, as the holder that the run names is another."""
+        """Return whether our writes to a held run are dropped, because the run names another holder."""
         holder = number_of(there)
         if run_id in self.new:
             return holder > self.tokens[run_id]
@@ -108,7 +108,7 @@ def number_of(holder: str | None) -> int:
 
 
 class Writer(Protocol):
-    """A way to write to one kind of store. `Recorder` buffers, checks, locks and tries again; this one writes."""
+    """Describes a writer for one kind of store. `Recorder` buffers, checks, locks and tries again; this only writes."""
 
     place: str  # tracking URI, without its password
 
@@ -146,7 +146,7 @@ class Writer(Protocol):
         ...
 
     def write(self, batch: Batch, fence: Fence) -> frozenset[str]:
-        """Write all, and return the runs that the fence kept out. Writing the same again changes nothing.
+        """Write all, and return the runs that the fence kept out. Writing the same batch again changes nothing.
 
         Raises:
             StoreAwayError: the store does not answer now; trying again may help.

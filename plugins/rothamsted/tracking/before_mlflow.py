@@ -1,7 +1,6 @@
-"""What must be settled before MLflow is imported: no telemetry, no chatter, no long waits.
+"""Set MLflow's switches before it is imported: no telemetry, no log lines, no long waits.
 
-It has to run first: MLflow reads these switches while it is imported.
-A switch that the user has set is left as it is.
+MLflow reads these switches while it is imported. A switch that the user has set stays.
 """
 
 import logging

@@ -1,6 +1,6 @@
-"""All runs of sweeps as they stand in a tracking store, deleted ones too, and the few changes that repair them.
+"""Read all runs of sweeps from a tracking store, deleted ones too, and make the changes that repair them.
 
-A SQL store is read in five queries, a server page by page; what a server cannot be asked is None.
+A SQL store is read in five queries, a server page by page. What a server does not tell is None.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ _PAGE = 1000
 
 @dataclass(frozen=True, kw_only=True)
 class RecordFacts:
-    """What there is of sweeps in a tracking store.
+    """Holds what a tracking store has of sweeps.
 
     Attributes:
         runs: by id, deleted ones too.
         others: ids of all other runs.
         is_sql: whether it was read by SQL, so that points, models and folders are known.
-        models: ids of all logged models; empty where it is no SQL store.
+        models: ids of all logged models; empty if it is not a SQL store.
         folders: where experiments keep the artifacts of their runs.
     """
 

@@ -1,7 +1,7 @@
-"""What a tracking store can hold: the checks at the door of every recorder.
+"""Check that a tracking store can hold a value, when it is logged.
 
-A value that is refused must be refused when it is logged, by both recorders alike: once it
-lies in a buffer it would fail a whole transaction of other runs' results.
+A wrong value must be refused before it is buffered: later it would make a whole transaction with other runs' results
+fail.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Write to every store but SQL: MLflow's public client, in as few calls as its limits allow.
+"""Write to stores other than SQL through MLflow's public client, in as few calls as its limits allow.
 
-Through a server a run is made by a call of its own, and everything else is bound to the limits of one request.
+On a server a run is made by a separate call, and everything else is bound to the limits of one request.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ class _KeptOutError(Exception):
 class ClientWriter:
     """See `Writer`. Runs are made at once, as the store gives their ids.
 
-    There is no transaction: who holds a run is read before each request, so that one request may come too late.
-    The making of a run whose answer did not come is looked for before it is asked for again; a server that makes it
-    only after that leaves one that is empty and RUNNING.
+    There is no transaction: the holder of a run is read before each request, so one request may come too late. If the
+    answer to making a run is lost, the run is looked for before it is made again. A server that makes it later leaves
+    an empty run that stays RUNNING.
     """
 
     def __init__(self, uri: str) -> None:

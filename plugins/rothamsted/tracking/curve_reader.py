@@ -1,7 +1,6 @@
-"""Metric curves of many runs as arrays: one value a step, ready for statistics.
+"""Read metric curves of many runs as arrays, with one value for each step.
 
-Apart from `read_history`, which keeps every logged point as an object: ten thousand runs with their curves have
-to fit into memory here.
+Ten thousand runs with their curves fit into memory. `read_history` keeps every logged point as an object.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from rothamsted.tracking.sql.schema import why_not_sql
 
 @dataclass(frozen=True, kw_only=True)
 class Curve:
-    """One metric of one run, one point a step."""
+    """Holds one metric of one run, with one point for each step."""
 
     steps: np.ndarray  # (point,) int64, rising
     values: np.ndarray  # (point,) float64; of several points at one step the latest
@@ -34,7 +33,7 @@ def read_curves(
     """Return the curves of runs: run -> metric -> curve.
 
     Args:
-        run_ids: Every one of them is a key of the answer; a metric that it never logged is absent.
+        run_ids: Ids of runs; each is a key of the answer. A metric that a run never logged is left out.
         keys: Metrics to read; None for all.
         uri: Tracking URI; MLflow's own by default.
     """

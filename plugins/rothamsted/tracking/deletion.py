@@ -1,7 +1,7 @@
-"""Find the runs of a sweep with all below them, and delete them for good: rows, artifacts and logged models.
+"""Find the runs of a sweep with all runs below them, and delete them for good: rows, artifacts and logged models.
 
-A SQL store is emptied as `mlflow gc` does it, in a few statements. A server deletes its own: it is told which runs are
-deleted, and keeps their artifacts until `mlflow gc` is run there.
+In a SQL store rows are deleted as `mlflow gc` does, in a few statements. A server marks runs as deleted, and keeps
+their artifacts until `mlflow gc` runs there.
 """
 
 from __future__ import annotations

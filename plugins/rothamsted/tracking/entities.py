@@ -1,4 +1,4 @@
-"""Values of ours in MLflow's words, the same for every writer."""
+"""Turn our values into MLflow's entities, for every writer."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DATASET_SOURCE_TYPE = "code"  # code loads them
 
 
 def put_dataset(client: MlflowClient, run_id: str, used: DatasetUsed) -> None:
-    """Log data as an input of a run; again: they stay as they are."""
+    """Log data as an input of a run. A second call changes nothing."""
     from mlflow.entities import Dataset, DatasetInput
 
     source = dataset_source(used)
@@ -30,5 +30,5 @@ def put_dataset(client: MlflowClient, run_id: str, used: DatasetUsed) -> None:
 
 
 def dataset_source(used: DatasetUsed) -> str:
-    """What loads data, in MLflow's words."""
+    """Return the source of data as MLflow's entity."""
     return json.dumps({"tags": {"mlflow.source.name": used.source}})

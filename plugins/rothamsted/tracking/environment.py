@@ -1,4 +1,4 @@
-"""What a result was made with: the commit and what it lacks, the installed packages, Python, the machine."""
+"""Collect what a result was made with: commit, uncommitted changes, installed packages, Python, machine."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"
 
 
 def git_commit(root: str | Path) -> tuple[str, bool] | None:
-    """Return (sha, dirty) of the git checkout at `root`; None where there is no git, checkout or commit.
+    """Return (sha, dirty) of the git checkout at `root`; None if there is no git, checkout or commit.
 
-    Dirty means that the commit is not all of it: a changed file, or a new one that git does not ignore.
+    Dirty means that a file has changed, or that there is a new one that git does not ignore.
     """
     sha = _git(root, "rev-parse", "--verify", "HEAD")
     changes = _git(root, "status", "--porcelain")
@@ -34,10 +34,10 @@ def git_commit(root: str | Path) -> tuple[str, bool] | None:
 
 
 def uncommitted(root: str | Path) -> str:
-    """Return what the commit of a checkout lacks, new files included, as text that `git apply` takes.
+    """Return the uncommitted changes of a checkout, with new files, as text for `git apply`.
 
-    Empty where nothing is changed, where there is no git or commit, and where it is over `MOST_CHANGES` bytes.
-    The checkout's own index and objects stay as they are.
+    It is empty if nothing has changed, if there is no git or commit, or if it has more than `MOST_CHANGES` bytes. The
+    checkout's own index and objects stay as they are.
     """
     found = git_commit(root)
     if found is None or not found[1]:

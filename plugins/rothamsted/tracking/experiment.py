@@ -1,4 +1,4 @@
-"""Which experiment, MLflow's folder of runs, the runs belong to, by MLflow's own rules."""
+"""Find the experiment (MLflow's folder of runs) of new runs, by MLflow's own rules."""
 
 from __future__ import annotations
 

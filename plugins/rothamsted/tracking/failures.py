@@ -1,4 +1,4 @@
-"""One line out of an error of MLflow, SQLAlchemy or a database driver, and whether trying again may help."""
+"""Turn an error of MLflow, SQLAlchemy or a database driver into one line, and say whether trying again may help."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _REFUSED = {  # HTTP: what a server that asks for a password says, and the way o
 
 
 class StoreAwayError(StoreError):
-    """A store that is locked, restarting, full or cut off: trying again later may help.
+    """Says that a store is locked, restarting, full or cut off: trying again later may help.
 
     Attributes:
-        asked_seconds: In how many seconds its server wants to be asked again; None where it does not say.
+        asked_seconds: Seconds after which its server wants to be asked again; None if it does not say.
     """
 
     asked_seconds: float | None = None
@@ -61,7 +61,7 @@ def is_away(error: BaseException) -> bool:
 
 
 def asked_seconds(error: BaseException) -> float | None:
-    """Return in how many seconds the server wants to be asked again; None where it does not say."""
+    """Return after how many seconds the server wants to be asked again; None if it does not say."""
     seen: BaseException | None = error
     while seen is not None:
         for one in (seen, *seen.args):

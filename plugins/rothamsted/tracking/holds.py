@@ -1,4 +1,4 @@
-"""Which runs a recorder holds, by which number, and which of them it has lost to another holder."""
+"""Track which runs a recorder holds, by which number, and which it has lost to another holder."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rothamsted.tracking.batch import Fence
 
 
 class Holds:
-    """Plain bookkeeping; `Recorder` locks and writes."""
+    """Keeps the numbers only; `Recorder` locks and writes."""
 
     def __init__(self) -> None:
         self._tokens: dict[str, int] = {}  # by held run

@@ -1,4 +1,4 @@
-"""The runs that stand for runs of another tool: each of these has one here, however many imports run at once."""
+"""Find or make the run for each run of another tool: exactly one, however many imports run at once."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ _WAIT_SECONDS = 0.5  # at most, before the first two tries; more before later on
 
 
 class ImportedRuns:
-    """Which run of an experiment stands for which run of a source.
+    """Finds the run of an experiment for a run of a source.
 
-    A SQL store takes the ids of runs from us: the id is made of the experiment and the source's identity, so that two
-    imports at once write the same rows into the same run. Any other store gives ids itself: a run is made with a claim,
-    then claims are looked for. Who finds another one beside its own deletes its own, waits, and looks again: of two
-    only one can find itself alone. That one takes the run by a second tag; before it nobody uses a run. A claim that
-    stays, as its process was killed, is deleted by who has waited for it long enough.
+    A SQL store takes our ids of runs. The id is made of the experiment and the source's identity, so two imports at
+    once write the same rows into the same run. Any other store gives ids itself. There each import makes a run with a
+    claim, and then looks for claims. If it finds another claim besides its own, it deletes its own run, waits, and
+    looks again. So at most one import finds itself alone; it takes the run by a second tag. No run is used before that.
+    A claim of a killed process is deleted by an import that has waited long enough.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class ImportedRuns:
             self.known.setdefault(run.tags.get(tags.IMPORTED, ""), run)
 
     def run_id(self, identity: str, *, name: str, start_ms: int) -> str:
-        """The id of the run that stands for a run of a source; a store that gives ids makes it now.
+        """Return the id of the run for a run of a source; a store that gives ids makes the run now.
 
         Args:
             identity: of the run at its source, at most 250 characters.
@@ -63,7 +63,7 @@ class ImportedRuns:
             start_ms: milliseconds since 1970.
 
         Raises:
-            StoreError: the store cannot be read or written, or others come between again and again.
+            StoreError: the store cannot be read or written, or other imports interfere again and again.
         """
         if identity in self.known:
             return self.known[identity].run_id

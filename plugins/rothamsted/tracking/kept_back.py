@@ -1,8 +1,8 @@
-"""What a server that is away could not be given: kept in a file, and delivered in order when it is back.
+"""Keep what cannot be written while a server is away in a file, and deliver it in order when it is back.
 
-One file a process, one line a batch, on disk before the call returns. A line may be sent twice, since MLflow keeps one
-row for equal points, params and tags; so a file is removed only when all of it is delivered. The files of processes
-that have ended are delivered by whoever writes next: the lock on a file says that its process still lives.
+Each process has one file with one line for each batch, on disk before the call returns. A line may be sent twice, since
+MLflow keeps one row for equal points, params and tags. So a file is removed only when all of it is delivered. Files of
+ended processes are delivered by the next process that writes. A lock on a file says that its process still lives.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ _logger = logging.getLogger(__name__)
 
 
 class KeptBackError(StoreError):
-    """A server stayed away; what it should have been given is kept."""
+    """Says that a server stayed away; the batch is kept in the file."""
 
 
 class KeptBack:
-    """The file of this process, and those that others have left."""
+    """Handles the file of this process, and those that others have left."""
 
     def __init__(self, folder: Path, place: str, *, clock: Callable[[], float] = time.monotonic) -> None:
         """Nothing is made here yet.
@@ -97,7 +97,7 @@ class KeptBack:
         os.fsync(self._file.fileno())
 
     def deliver(self, writer: Writer) -> frozenset[str]:
-        """Give the server what is kept: first what ended processes have left, then our own; returns the lost runs.
+        """Deliver the kept batches, first those of ended processes, then our own, and return the lost runs.
 
         Raises:
             StoreAwayError: the server is away.
@@ -156,7 +156,7 @@ def runs_kept(path: Path) -> dict[str, bool]:
     """The ids of all runs that a file has something for, and whether the run itself is one of these things.
 
     Raises:
-        ValueError, KeyError, TypeError: it is none of these files.
+        ValueError, KeyError, TypeError: it is not such a file.
     """
     kept: dict[str, bool] = {}
     for batch, _ in _lines(path):

@@ -1,4 +1,4 @@
-"""Choose the writer that suits a tracking store, and open the recorder with it."""
+"""Choose the writer for a tracking store, and open a recorder with it."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ def open_recorder(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Recorder:
-    """Open the recorder that suits a tracking store.
+    """Open a recorder for a tracking store.
 
     Open it in the process that writes with it: after a fork, open another.
 
     Args:
         tracking_uri: The store; without it, the one that MLflow would use.
         wait_seconds: How long a call tries again while the store is away; by default `usual_wait_seconds`.
-        clock: Gives seconds.
-        sleep: Waits so many seconds.
+        clock: Function that gives seconds.
+        sleep: Function that waits some seconds.
     """
     uri = tracking_uri or current_tracking_uri()
     place, is_server = masked(uri), uri.startswith(("http://", "https://"))
@@ -54,11 +54,11 @@ def open_recorder(
 
 
 def wait_until_reachable(uri: str, *, gives_up: Callable[[], bool]) -> None:
-    """Return when a store can be reached; a server that is away is waited for as writing waits for it.
+    """Return when a store can be reached. It waits for a server that is away as long as writing does.
 
     Args:
         uri: The store.
-        gives_up: Asked meanwhile; True: it is not waited for any longer.
+        gives_up: Function that is called meanwhile; True: do not wait any longer.
 
     Raises:
         StoreError: It refuses, or is away for too long.
@@ -68,7 +68,7 @@ def wait_until_reachable(uri: str, *, gives_up: Callable[[], bool]) -> None:
 
 
 def deliver_left(uri: str) -> None:
-    """Give a server what earlier processes have kept while it was away, before something is read there.
+    """Deliver what earlier processes kept while a server was away, before something is read there.
 
     Raises:
         StoreError: it is away.

@@ -1,4 +1,4 @@
-"""The experiment and the outer run of a sweep, asked for before anything is made."""
+"""Check the experiment and the outer run of a sweep before anything is made."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from rothamsted.tracking.sql.schema import is_empty
 
 
 def check_experiment(uri: str, *, default_name: str | None = None) -> None:
-    """Refuse an experiment that no run can go to: empty, unknown or deleted. Creates nothing.
+    """Refuse an experiment that cannot take runs: empty, unknown or deleted. Nothing is created.
 
     Args:
         uri: of the tracking store, which can be reached.
         default_name: where the environment names none, as in `experiment_id`.
 
     Raises:
-        StoreError: in one line, with the way out.
+        StoreError: says in one line what is wrong, with the way out.
     """
     wanted_id = os.environ.get("MLFLOW_EXPERIMENT_ID")
     name = os.environ.get("MLFLOW_EXPERIMENT_NAME", None if wanted_id else default_name)

@@ -1,7 +1,6 @@
-"""Whether a tracking store can be reached and written, asked before anything is made there.
+"""Check that a tracking store can be reached and written, before anything is made there.
 
-MLflow itself finds out late and loudly: it creates folders and databases on the way, and
-goes on for minutes trying a server that does not answer.
+MLflow itself notices late: it creates folders and databases first, and tries a silent server for minutes.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
-"""Runs and their metric histories, read back from a tracking store; while it is away, tried again as writing is.
+"""Read runs and their metric histories from a tracking store, again while it is away.
 
-Reading needs no recorder: resuming a sweep, tables and tests ask the store what is there.
-Infinity comes back as infinity: MLflow itself stores and returns the largest float in its place.
+Infinity is read as infinity; MLflow itself stores and returns the largest float instead.
 """
 
 from __future__ import annotations
@@ -142,7 +141,7 @@ def read_history(
     """Return all logged points of runs, by run, ordered by step, then time, key and value.
 
     Args:
-        run_ids: Every one of them is a key of the answer, with an empty list where nothing was logged.
+        run_ids: Ids of runs; each is a key of the answer, with an empty list if nothing was logged.
         keys: Metrics to read; None for all.
         uri: Tracking URI; MLflow's own by default. A SQL store answers 1,000 runs in one query, a server
             is asked once a run and metric.

@@ -1,7 +1,7 @@
-"""The recorder: how runs, params, metrics and artifacts get into MLflow.
+"""Record runs, params, metrics and artifacts in MLflow.
 
-It buffers, checks, locks and tries again; behind it is a writer for SQL stores (many rows in one transaction), or one
-for every other store (MLflow's public client). No caller can tell which."""
+It buffers, checks, locks and tries again. It uses a writer for SQL stores (many rows in one transaction), or one for
+other stores (MLflow's public client)."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ from rothamsted.tracking.run_files import TABLES_TAG, put_file, put_text, put_te
 class Recorder:
     """Writes runs. Calls buffer; `flush` writes. Thread-safe; belongs to the process that opened it.
 
-    A run may be *held*: its tag `rothamsted.holder` is the number of the claim whose worker may write to it.
-    What is written to a run whose tag is then another number is dropped, and the run is among `lost`. A SQL
-    store reads the tag in the transaction that writes. A server has no transaction: the tag is read before
-    each request, so that one request of an old holder may still get through.
+    A run may be *held*: its tag `rothamsted.holder` is the number of the claim that may write to it. If the tag has
+    another number when something is written, the write is dropped, and the run is in `lost`. A SQL store reads the tag
+    in the writing transaction. A server has no transaction: the tag is read before each request, so one request of an
+    old holder may still get through.
     """
 
     def __init__(self, writer: Writer, retrying: Retrying | None = None, kept: KeptBack | None = None) -> None:

@@ -1,4 +1,4 @@
-"""Try again, with longer and longer pauses, while a store is away, and say so."""
+"""Try again, with growing pauses, while a store is away, and say so."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class Retrying:
-    """How long to go on trying, by which clock.
+    """Tries again while a store is away.
 
     Attributes:
         wait_seconds: After this time a store that is away is given up.
-        clock: Gives seconds.
-        sleep: Waits so many seconds.
-        jitter: Gives a number from 0 to 1, by which half of each pause is left out: many workers whose server was away
-            do not all come back at once.
-        gives_up: Asked while a store is away; True: it is not waited for any longer.
-        place: What a line on the terminal calls the store; without it nothing is said.
+        clock: Function that gives seconds.
+        sleep: Function that waits some seconds.
+        jitter: Function that gives a number from 0 to 1, the part of half of each pause that is left out, so that many
+            workers do not all come back at once.
+        gives_up: Function that is called while a store is away; True: do not wait any longer.
+        place: Name of the store on the terminal; empty: nothing is printed.
     """
 
     wait_seconds: float = WAIT_SECONDS
@@ -49,7 +49,7 @@ class Retrying:
     place: str = ""
 
     def until_done(self, task: Callable[[], _T], *, wait_seconds: float | None = None) -> _T:
-        """Do a task that is safe to be done again; while the store is away, again and again.
+        """Do a repeatable task, again and again while the store is away.
 
         A server that says when to ask again is not asked before.
 
@@ -96,7 +96,7 @@ class Retrying:
 
 
 class Saying:
-    """Says on the terminal that something takes long, while it does, and when it is over."""
+    """Says on the terminal that something takes long, and when it is over."""
 
     def __init__(self, *, place: str, clock: Callable[[], float], wait_seconds: float) -> None:
         """`place` is what the store is called (empty: nothing is said), `clock` gives seconds."""
@@ -105,18 +105,18 @@ class Saying:
         self._timer: threading.Timer | None = None
 
     def begin(self) -> None:
-        """From now on it is said after a while; calling it again changes nothing."""
+        """Start the time after which it is said. Calling it again changes nothing."""
         if self._place and self._timer is None:
             self._timer = threading.Timer(QUIET_SECONDS, self._say)
             self._timer.daemon = True
             self._timer.start()
 
     def give_up(self) -> None:
-        """It was not done: whoever asked says so."""
+        """Stop without a line: the caller reports the failure."""
         self._place = ""
 
     def end(self) -> None:
-        """It is done; that is said where it was said that it takes long."""
+        """Say that it is done, if it was said that it takes long."""
         if self._timer is not None:
             self._timer.cancel()
         if self._place and self._is_said:
@@ -136,7 +136,7 @@ AT_ONCE = Retrying(wait_seconds=0.0)  # one try
 
 
 def usual_wait_seconds(uri: str) -> float:
-    """How long a store is waited for: a server, which others restart, longer than a database."""
+    """Return how long to wait for a store: longer for a server, which others restart, than for a database."""
     return SERVER_WAIT_SECONDS if uri.startswith(("http://", "https://")) else WAIT_SECONDS
 
 
@@ -146,7 +146,7 @@ def usual_patience(place: str) -> Retrying:
 
 
 def reading(what: str, task: Callable[[], _T], patience: Retrying | None = None) -> _T:
-    """Do a task that reads from a store; while the store is away, again.
+    """Do a task that reads from a store, again while the store is away.
 
     Args:
         what: Place and deed, for the message: "sqlite:///mlflow.db: cannot search runs".

@@ -13,7 +13,7 @@ _CREDENTIALS = Path("~/.mlflow/credentials")
 def context_tags() -> dict[str, str]:
     """Return `mlflow.user` and `mlflow.source.name` and `.type`, as MLflow's default context has them.
 
-    MLflow itself, which takes a second to import, is asked only where a user name may have been set for it.
+    MLflow, which takes a second to import, is used only if a user name may have been set for it.
     """
     if os.environ.get("MLFLOW_TRACKING_USERNAME") or _CREDENTIALS.expanduser().exists():
         from mlflow.tracking.context.default_context import DefaultRunContext

@@ -1,7 +1,7 @@
-"""Artifacts of a run: a text, a file or a folder, and tables as MLflow's UI shows them.
+"""Write and read artifacts of a run: texts, files, folders, and tables as MLflow's UI shows them.
 
-Both recorders do it alike: an artifact goes to a folder or a bucket, not to the store. What lies in a
-folder of this machine is written and read here, as MLflow writes it; MLflow itself takes a second to import.
+Artifacts in a folder of this machine are written and read directly, as MLflow does it; others through MLflow, which
+takes a second to import.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Pass on what a tracking server says of when to ask again, which MLflow's client obeys in silence or forgets.
+"""Pass on a tracking server's `Retry-After`, which MLflow's client obeys silently or forgets.
 
-Within one call the client sleeps for as long as the server likes, without a word; when it gives up, the header
-`Retry-After` is gone. So the one that retries for us, urllib3, hands the header over at once, and `Retrying` waits.
+Within one call the client sleeps as long as the server says. When it gives up, the header is lost. So urllib3 hands the
+header over at once, and `Retrying` waits.
 """
 
 from __future__ import annotations

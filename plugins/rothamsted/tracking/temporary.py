@@ -1,4 +1,4 @@
-"""A tracking store that is thrown away: a database and its artifacts in one folder."""
+"""Make a temporary tracking store: a database and its artifacts in one folder."""
 
 from __future__ import annotations
 

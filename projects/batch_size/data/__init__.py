@@ -1,4 +1,4 @@
-"""The data of the study: digits, MNIST, MNIST-1M and polynomial teachers, behind one configuration."""
+"""Load the data of the study: digits, MNIST, MNIST-1M and polynomial teachers, by one configuration."""
 
 from projects.batch_size.data.config import DataConfig
 from projects.batch_size.data.dataset import Dataset

@@ -1,4 +1,4 @@
-"""Which data a run trains on: the settings alone, so that reading `--help` imports no data library."""
+"""Define the settings of the data, without importing data libraries, so that `--help` is quick."""
 
 from __future__ import annotations
 
@@ -81,5 +81,5 @@ class DataConfig(BaseModel, frozen=True, extra="forbid"):
 
 
 def data_folder(config: DataConfig) -> Path:
-    """Where a data set's files are read from: `path`, or data/<name> under the working directory."""
+    """Return the folder of a data set's files: `path`, or data/<name> under the working directory."""
     return given_path(config.path) if config.path else Path("data") / config.name

@@ -1,4 +1,4 @@
-"""What every reader of data returns: read-only arrays and their digest, whatever file they came from."""
+"""Define what every reader of data returns: read-only arrays and their digest."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ def seal(
     Args:
         source: name of the data set; part of the digest.
         train: inputs (n, d) and targets (n,) or (n, 1).
-        val: the same of the validation part.
-        test: the same of the rows that no choice looks at; None, or no row: there are none.
+        val: the same for the validation part.
+        test: the same for the test rows, which no choice uses; None or empty: there are none.
         n_classes: number of classes, or None for regression.
 
     Returns:
-        The data set; two of them have one digest exactly if source, types, shapes and values agree.
+        The data set. Two data sets have equal digests exactly if source, types, shapes and values agree.
     """
     target_type = np.float32 if n_classes is None else np.int32
     arrays = []

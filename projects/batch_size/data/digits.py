@@ -1,4 +1,4 @@
-"""scikit-learn's digits: real scans that come with the library, so the default study needs no file.
+"""Load scikit-learn's digits: real scans that come with the library, so the default study needs no file.
 
 1,797 handwritten digits of 8x8 pixels, 0 to 16, the test part of the UCI data set 'Optical Recognition
 of Handwritten Digits' (Alpaydin and Kaynak, 1998).
@@ -20,10 +20,10 @@ N_TEST = 180  # a tenth
 
 
 def load_digits(config: DataConfig) -> Dataset:
-    """The digits, standardised by MEAN and STD, in a stratified split by `config.seed`.
+    """Load the digits, standardised by MEAN and STD, in a stratified split by `config.seed`.
 
-    N_TEST rows are set aside for the test, the same for every seed; where n_train asks for more than the others, the
-    test has what it leaves. Validation rows depend on seed, n_val and the test rows.
+    N_TEST rows are kept for the test, the same for every seed. If n_train asks for more than the other rows, the test
+    has fewer. Validation rows depend on seed, n_val and the test rows.
 
     Args:
         config: name is 'digits'.
@@ -32,7 +32,7 @@ def load_digits(config: DataConfig) -> Dataset:
         Inputs (n, 64), classes 0 to 9.
 
     Raises:
-        DataProblem: the two parts together are larger than the data set.
+        DataProblem: training and validation part together are larger than the data set.
     """
     pixels, labels = read_scans()
     x = (pixels / 16 - MEAN) / STD

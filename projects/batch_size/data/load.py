@@ -1,4 +1,4 @@
-"""The door to the data: from a configuration to arrays, through one row of a table for each data set."""
+"""Load the data of a configuration, by one row of a table for each data set."""
 
 from __future__ import annotations
 
@@ -16,10 +16,9 @@ from projects.batch_size.data.mnist1m import load_mnist1m
 def load_dataset(config: DataConfig) -> Dataset:
     """Read or draw the data that a configuration names.
 
-    The last two data sets stay in memory (MNIST-1M is 3 GB as float32), so a warm worker reads a file
-    once; a file changed later in the life of the process is not read again. Equal configurations give
-    equal arrays and one digest. `teacher` with `online` gives one training row, for its shape only: the
-    rows to train on are drawn by `sample_teacher`.
+    The last two data sets stay in memory (MNIST-1M is 3 GB as float32), so a worker reads a file once. A file that
+    changes later is not read again by the same process. Equal configurations give equal arrays and one digest.
+    `teacher` with `online` gives one training row, for its shape only: `sample_teacher` draws the rows to train on.
 
     Args:
         config: the data set and the part of it that is used.

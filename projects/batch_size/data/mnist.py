@@ -46,10 +46,10 @@ _WAY_OUT = "run: mlflow run . -e prepare_data -P dataset=mnist -P source=DIR"
 
 
 def load_mnist(config: DataConfig) -> Dataset:
-    """MNIST from a folder: flattened, standardised by MEAN and STD; the t10k files are the validation part.
+    """Load MNIST from a folder, flattened, standardised by MEAN and STD; the t10k files are the validation part.
 
-    The test part are training rows that n_train leaves, at most MOST_TEST_ROWS, the same for every `config.seed`; it is
-    empty where n_train is not given.
+    The test part has training rows that n_train leaves, at most MOST_TEST_ROWS, the same for every `config.seed`. It is
+    empty if n_train is not given.
 
     Args:
         config: name is 'mnist'; `path` is the folder, data/mnist where it is None.

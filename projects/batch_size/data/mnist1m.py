@@ -1,7 +1,7 @@
-"""MNIST-1M: a million digits sampled from a diffusion model trained on MNIST, read from one prepared file.
+"""Load MNIST-1M, a million digits sampled from a diffusion model trained on MNIST, from one prepared file.
 
-Atanasov, Meterez, Simon, Pehlevan, arXiv:2410.04642, made them to come close to online training.
-Apart from its preparation, which is done once and needs an image library.
+Atanasov, Meterez, Simon, Pehlevan, arXiv:2410.04642, made them to come close to online training. `mnist1m_prepare`
+makes the file once.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ _ROW_SHAPES = ((SIDE, SIDE), (1, SIDE, SIDE), (SIDE * SIDE,))
 
 
 def load_mnist1m(config: DataConfig) -> Dataset:
-    """MNIST-1M from mnist1m.npz: flattened, standardised by MNIST's mean and standard deviation.
+    """Load MNIST-1M from mnist1m.npz, flattened, standardised by MNIST's mean and standard deviation.
 
-    The test part are training rows that n_train leaves, at most MOST_TEST_ROWS; it is empty where n_train is not given.
+    The test part has training rows that n_train leaves, at most MOST_TEST_ROWS. It is empty if n_train is not given.
 
     Images are read in blocks and only the chosen rows are kept: memory is that of the result
     (3.1 kB a row) and 16 MB. The whole set is 3 GB.

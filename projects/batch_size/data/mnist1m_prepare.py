@@ -1,6 +1,6 @@
-"""Preparing MNIST-1M: from its ten archives or chunks to one shuffled file, once, in bounded memory.
+"""Prepare MNIST-1M: turn its ten archives or chunks into one shuffled file, once, in bounded memory.
 
-Rows go to their final place in two files mapped into memory, which are then bound into one .npz.
+Rows are written to their final place in two memory-mapped files, which are then packed into one .npz.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def n_test_rows(n_rows: int) -> int:
 
 
 def pack_npz(target: Path, arrays: Mapping[str, Path]) -> None:
-    """Bind .npy files into one .npz, unpacked inside, and give it its name when it is complete.
+    """Pack .npy files into one uncompressed .npz, which gets its name when it is complete.
 
     Args:
         target: the file to write.

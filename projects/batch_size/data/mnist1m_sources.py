@@ -1,7 +1,6 @@
-"""The two forms that MNIST-1M is handed on in, each read image by image in a fixed order.
+"""Read the two published forms of MNIST-1M, image by image in a fixed order.
 
-Ten archives class_<k>_images.zip of PNG or JPEG files, or ten chunks MNIST_images_<k>.npz with their
-labels. Apart from the preparation, which sees labels and blocks of bytes and does not know the form.
+They are ten archives class_<k>_images.zip of PNG or JPEG files, or ten chunks MNIST_images_<k>.npz with their labels.
 """
 
 from __future__ import annotations
@@ -45,7 +44,7 @@ class Source(Protocol):
 
 
 def open_source(folder: Path) -> Source:
-    """Find out which form a folder holds, and that it holds all ten parts.
+    """Find which form a folder holds, and check that it has all ten parts.
 
     Args:
         folder: holds class_<k>_images.zip or MNIST_images_<k>.npz with MNIST_labels_<k>, k = 0 to 9.

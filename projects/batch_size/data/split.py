@@ -1,4 +1,4 @@
-"""Stratified, seeded choices of rows; apart, because every labelled data set is split by this one rule."""
+"""Choose rows, stratified and seeded, by one rule for every labelled data set."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ TEST_SEED = 0  # the split whose test rows are held out of every split
 
 
 def stratified_order(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A random order of rows of which every stretch is stratified.
+    """Return a random order of rows in which every stretch is stratified.
 
-    The i-th row (in random order) of a class with n rows gets the rank (i + 1/2) / n, and rows are
-    sorted by rank, ties at random. Any stretch thus holds each class in proportion, to about one row
-    where the classes are of like size, and the head of the order is part of every longer head.
+    The i-th row (in random order) of a class with n rows gets the rank (i + 1/2) / n, and rows are sorted by rank, ties
+    at random. So any stretch has each class in proportion, to about one row if classes have similar sizes, and the head
+    of the order is part of every longer head.
 
     Args:
         labels: class of each row, (n,).
@@ -59,8 +59,8 @@ def train_and_test(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Row numbers of a stratified choice to train on, and of at most `most` others that no seed trains on, ascending.
 
-    The test rows are those that the choice of TEST_SEED leaves; other seeds choose among all rows but these. None are
-    left where the choice takes all rows.
+    The test rows are those that the choice of TEST_SEED leaves; other seeds choose among the other rows. There are none
+    if the choice takes all rows.
 
     Raises:
         DataProblem: more rows are asked for than there are.

@@ -1,4 +1,4 @@
-"""Polynomial teachers on Gaussian inputs: a target whose exact moments are known, drawn in pure JAX.
+"""Draw data from polynomial teachers on Gaussian inputs, targets with known exact moments, in pure JAX.
 
 Training can draw from it afresh at every step inside a compiled scan.
 
@@ -28,7 +28,7 @@ A = TypeVar("A", np.ndarray, jax.Array)
 
 
 class Teacher(NamedTuple):
-    """One teacher: a pytree of arrays, so that it can be traced, and stacked for `vmap`."""
+    """Holds one teacher as a pytree of arrays, so that it can be traced, and stacked for `vmap`."""
 
     direction: np.ndarray | jax.Array  # (d,) unit vector
     coefficients: np.ndarray | jax.Array  # (degree,): c_1 .. c_degree
@@ -36,13 +36,13 @@ class Teacher(NamedTuple):
 
 
 def make_teacher(config: DataConfig) -> Teacher:
-    """The teacher of a configuration: a function of `seed`, `dimension`, `degree` and `noise` alone.
+    """Make the teacher of a configuration from `seed`, `dimension`, `degree` and `noise` only.
 
     Args:
         config: name is 'teacher'.
 
     Returns:
-        NumPy float64 arrays; JAX takes them at the precision that it runs in.
+        NumPy float64 arrays; JAX converts them to its precision.
     """
     direction = _stream(config.seed, _DIRECTION).standard_normal(config.dimension)
     coefficients = np.full(config.degree, 1 / math.sqrt(config.degree))
@@ -95,11 +95,11 @@ def normalized_hermite(u: A, degree: int) -> list[A]:
 
 
 def draw_teacher_dataset(config: DataConfig) -> Dataset:
-    """A fixed sample, drawn by NumPy from `config.seed`, so it is the same at every JAX precision.
+    """Draw a fixed sample by NumPy from `config.seed`, so that it is the same at every JAX precision.
 
-    Training targets carry the noise, validation and test targets do not: their loss is the distance to the teacher
-    itself. There are as many test rows as validation rows. A smaller n_train is the head of a larger one; the
-    validation rows depend on seed and n_val only. With `online` the training part is one row, for its shape.
+    Training targets have noise, validation and test targets do not: their loss is the distance to the teacher itself.
+    There are as many test rows as validation rows. A smaller n_train is the head of a larger one; the validation rows
+    depend on seed and n_val only. With `online` the training part is one row, for its shape.
 
     Args:
         config: name is 'teacher'.

@@ -1,4 +1,4 @@
-"""The data of the study: characters drawn from fonts, EMNIST Balanced, MNIST, behind one configuration."""
+"""Load the data of the study: characters drawn from fonts, EMNIST Balanced, MNIST, by one configuration."""
 
 from projects.emnist_mlp.data.config import DataConfig
 from projects.emnist_mlp.data.dataset import Dataset, Rows

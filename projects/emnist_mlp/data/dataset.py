@@ -1,4 +1,4 @@
-"""What every reader of characters gives, and what training gets: images with labels, read-only, with a digest."""
+"""Define what readers of characters return and training gets: read-only images with labels and a digest."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Source(NamedTuple):
 
 
 class Dataset(NamedTuple):
-    """What a run trains and is measured on."""
+    """Holds the data that a run trains and is measured on."""
 
     train: Rows
     validation: Rows

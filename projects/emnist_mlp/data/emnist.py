@@ -1,7 +1,7 @@
-"""EMNIST Balanced: 47 classes of handwritten characters, from IDX or Matlab files, read and prepared.
+"""Read and prepare EMNIST Balanced: 47 classes of handwritten characters, from IDX or Matlab files.
 
-Cohen, Afshar, Tapson, van Schaik, 'EMNIST: an extension of MNIST to handwritten letters', arXiv:1702.05373. Both
-kinds of file hold each image with lines and columns exchanged.
+Cohen, Afshar, Tapson, van Schaik, 'EMNIST: an extension of MNIST to handwritten letters', arXiv:1702.05373. Both kinds
+of file have each image with lines and columns exchanged.
 """
 
 from __future__ import annotations

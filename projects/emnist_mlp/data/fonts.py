@@ -1,7 +1,7 @@
-"""The default data: 47 balanced classes drawn from fonts, each image distorted by itself, kept in a cache.
+"""Draw the default data: 47 balanced classes from fonts, each image with its own distortion, kept in a cache.
 
-Training and validation images come from the DejaVu and STIX faces, test images from Computer Modern, which nothing
-else has seen, so that test accuracy says how well a network reads letters in a hand that is new to it.
+Training and validation images come from the DejaVu and STIX faces, test images only from Computer Modern. So test
+accuracy says how well a network reads letters in a new face.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _BLOCK_ROWS = 1024  # distorted at a time
 
 
 def read_fonts(config: DataConfig, cache: Path = FOLDER / "fonts") -> Source:
-    """The drawn characters, from the cache or drawn now and put there.
+    """Return the drawn characters, from the cache, or drawn now and put there.
 
     Args:
         config: gives per_class, test_per_class and seed.
@@ -88,13 +88,13 @@ def _draw(faces: tuple[str, ...], per_class: int, seed: int, part: int) -> Rows:
 
 
 def distorted(images: np.ndarray, distortion: dict[str, float], *, seed: int, part: int) -> np.ndarray:
-    """Images as bytes, each distorted by itself.
+    """Return images as bytes, each with its own distortion.
 
     Args:
         images: uint8 (row, 28, 28).
         distortion: fields of `distort.Strength`; those that are missing are 0.
-        seed: of all randomness; a row's distortion depends on the rows before it only by their number.
-        part: tells parts of one data set apart.
+        seed: seed of all randomness. A row's distortion depends only on the number of rows before it.
+        part: number of the part of a data set.
     """
     import torch
 

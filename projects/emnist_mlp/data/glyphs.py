@@ -1,6 +1,6 @@
-"""Characters drawn from the fonts that come with matplotlib, in the frame of EMNIST: the default data need no file.
+"""Draw characters from the fonts of matplotlib in the frame of EMNIST, so that the default data need no file.
 
-Apart from `fonts`, which distorts and splits them: here is what a letter of a face looks like.
+`fonts` distorts and splits them.
 """
 
 from __future__ import annotations

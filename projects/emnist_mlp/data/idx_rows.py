@@ -1,4 +1,4 @@
-"""Images and labels from a pair of IDX files, or from arrays of another file, checked: one rule for every data set."""
+"""Read and check images and labels from a pair of IDX files, or from arrays of another file."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def read_rows(folder: Path, stem: str, *, classes: tuple[str, ...], is_transpose
     Args:
         folder: holds both files.
         stem: emnist-balanced-train, t10k, …
-        classes: of the labels, which are 0 to len(classes) - 1.
+        classes: names of the classes; labels are 0 to len(classes) - 1.
         is_transposed: the file holds each image with lines and columns exchanged, as those of EMNIST do.
         way_out: what to do about a file that cannot be used; ends the message.
 
@@ -58,18 +58,18 @@ def checked_rows(
     places: tuple[str, str],
     way_out: str,
 ) -> Rows:
-    """Upright images and their classes, once shapes, types and range of labels are those of characters.
+    """Check shapes, types and labels, and return upright images and their classes.
 
     Args:
         images: bytes, (row, 28, 28).
         labels: whole numbers, (row,).
-        classes: of the labels.
+        classes: names of the classes.
         is_transposed: see `read_rows`.
         places: where images and labels come from, for messages.
         way_out: ends the message.
 
     Raises:
-        DataProblem: one of these does not hold.
+        DataProblem: a check fails.
     """
     if images.dtype != np.uint8 or images.ndim != 3 or images.shape[1:] != (SIDE, SIDE):
         raise DataProblem(

@@ -1,4 +1,4 @@
-"""The door to the data: from a configuration to images, through one row of a table for each data set."""
+"""Load the images of a configuration, by one row of a table for each data set."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ _READERS: dict[str, Callable[[DataConfig], Source]] = {
 def load_dataset(config: DataConfig) -> Dataset:
     """Read or draw the data that a configuration names, split and expanded.
 
-    The last two stay in memory, so a warm worker reads a file once; a file changed later in the life of the process
-    is not read again. Equal configurations give equal arrays and one digest.
+    The last two stay in memory, so a worker reads a file once. A file that changes later is not read again by the same
+    process. Equal configurations give equal arrays and one digest.
 
     Raises:
         DataProblem: a file is missing or damaged, or more rows are asked for than there are.

@@ -1,4 +1,4 @@
-"""Training, validation and the part of them that is used: one stratified, seeded rule for every data set."""
+"""Choose training and validation rows by one stratified, seeded rule for every data set."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ def split_rows(
 
     Args:
         labels: class of each row of the source's training part, (row,).
-        n_train: rows to train on; None: all that validation leaves.
-        n_validation: rows to keep; None: a tenth, and one at least.
+        n_train: rows to train on; None: all others.
+        n_validation: rows for validation; None: a tenth, at least one.
         seed: of the choice.
 
     Returns:
         Row numbers of training and of validation, each ascending, int64.
 
     Raises:
-        DataProblem: there is one class only, or there are fewer rows than are asked for.
+        DataProblem: there is only one class, or there are fewer rows than are asked for.
     """
     n_classes = len(np.unique(labels))
     if n_classes < 2:
@@ -47,9 +47,9 @@ def split_rows(
 
 
 def stratified_order(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A random order of rows of which every stretch holds each class in proportion, to about one row.
+    """Return a random order of rows in which every stretch has each class in proportion, to about one row.
 
-    The i-th row of a class with n rows stands at (i + 1/2) / n of the way; rows at one place come in random order.
+    The i-th row of a class with n rows is at (i + 1/2) / n of the way; rows at the same place are in random order.
     """
     shuffled = rng.permutation(len(labels))
     place = np.empty(len(labels))

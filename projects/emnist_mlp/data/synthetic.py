@@ -1,7 +1,6 @@
-"""Synthetic expansion: distorted copies of training images, made once, with the record of where each comes from.
+"""Expand data by distorted copies of training images, made once, with the parent of each copy.
 
-Every copy keeps the number of its parent row, so that a run leaves out the copies of rows that it keeps for
-validation: however a data set is split, no image is measured on whose copy was trained on.
+Every copy keeps the number of its parent row, so that a run leaves out the copies of its validation rows.
 """
 
 from __future__ import annotations
@@ -102,11 +101,11 @@ def _tensors(copies: Rows, parents: np.ndarray) -> bytes:
 
 
 def read_expansion(folder: Path, source: Source, allowed: np.ndarray) -> Rows:
-    """The copies whose parents a run trains on.
+    """Return the copies of the rows that a run trains on.
 
     Args:
         folder: made by `prepare_synthetic`.
-        source: the data set that they are to be added to.
+        source: the data set to which they are added.
         allowed: numbers of the training rows, in the source's training part.
 
     Raises:

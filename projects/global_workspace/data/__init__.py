@@ -1,4 +1,4 @@
-"""The data of the study: simple shapes as latents and attributes, with bits for synergy behind one configuration."""
+"""Load the data of the study: simple shapes as latents and attributes, with bits for synergy."""
 
 from projects.files.problem import DataProblem
 from projects.global_workspace.data.config import DataConfig

@@ -1,4 +1,4 @@
-"""The bits that make synergy, unique and redundant information exact: a complete design in random order.
+"""Draw bits with exact synergistic, unique and redundant information: a complete design in random order.
 
 A domain's bits are columns of the design. Every block of rows holds each combination of all bits once, in random
 order. So over whole blocks the plug-in mutual information is exact: an exclusive or of a visual and an attribute

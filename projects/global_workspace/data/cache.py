@@ -1,7 +1,7 @@
-"""Arrays made once and kept: under a name that is the digest of what they were made from, written whole.
+"""Keep arrays that are made once in files, named by the digest of their parameters.
 
-Beside each file lies a .json with what it was made from and its single numbers, for a person to read.
-Processes that want the same arrays at the same time wait for one of them to make these.
+Beside each file is a .json with its parameters and single numbers, for people. If processes need the same arrays at the
+same time, one makes them and the others wait.
 """
 
 from __future__ import annotations

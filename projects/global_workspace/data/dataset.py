@@ -1,4 +1,4 @@
-"""What the loader returns: both domains of every item, the targets, and their digest. All arrays are read-only."""
+"""Define what the loader returns: both domains of every item, the targets, and their digest, all read-only."""
 
 from __future__ import annotations
 

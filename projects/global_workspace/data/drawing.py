@@ -1,4 +1,4 @@
-"""Pictures of items: matplotlib's own rasteriser, which the original set was drawn with, without its figures.
+"""Draw pictures of items by matplotlib's rasteriser, as the original set was drawn, without figures.
 
 One renderer draws every picture onto black; a picture costs some 30 microseconds instead of a figure's tens of
 milliseconds, and diamonds and triangles are the published pictures, bit by bit.

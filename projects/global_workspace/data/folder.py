@@ -1,4 +1,4 @@
-"""The published set's folder, read: <part>_labels.npy with a row an item, <part>/<row>.png with its picture.
+"""Read the published set's folder: <part>_labels.npy with a row for each item, <part>/<row>.png with its picture.
 
 As ruflab/simple-shapes-dataset writes it (Zenodo 8112838). Its <part>_latent.npy are BERT's latents of captions,
 a third domain that this study does not have; its captions and splits are not read either.

@@ -1,6 +1,6 @@
-"""The items of a part, drawn or read: labels, pictures, and what names them in the cache.
+"""Draw or read the items of a part: labels, pictures, and their names in the cache.
 
-It is the one place that knows both sources, simple_shapes and folder.
+The sources are simple_shapes and folder.
 """
 
 from __future__ import annotations

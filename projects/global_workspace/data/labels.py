@@ -1,4 +1,4 @@
-"""What an item is: its label row, drawn from a seed, and the attribute vector made of it.
+"""Draw the label rows of items from a seed, and make their attribute vectors.
 
 Facts of the set: ruflab/simple-shapes-dataset, cli/create_dataset.py and pre_process.py (MIT). A label row is
 class, x, y, size, rotation, red, green, blue, hue, lightness, saturation, unpaired.

@@ -1,4 +1,4 @@
-"""Both domains' vectors before the bits, from the cache: torch is imported only where something is missing from it."""
+"""Return both domains' vectors before the bits, from the cache; torch is imported only if something is missing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The door to the data: from a configuration to both domains of every item, and what they know about the targets."""
+"""Load both domains of every item, and their bits of the targets, by a configuration."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`prepare_data -P dataset=simple_shapes`: makes ahead of time what the first run would wait for, and reports it."""
+"""Prepare the data ahead of the first run, and report on it: `prepare_data -P dataset=simple_shapes`."""
 
 from __future__ import annotations
 

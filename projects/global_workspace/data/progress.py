@@ -1,4 +1,4 @@
-"""A progress bar on standard error where that is a terminal, and silence where it is a log file."""
+"""Show a progress bar on standard error if that is a terminal, and nothing if not."""
 
 from __future__ import annotations
 

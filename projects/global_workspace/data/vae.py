@@ -1,4 +1,4 @@
-"""The variational autoencoders of both domains, in torch: networks and loss.
+"""Define the variational autoencoders of both domains in torch: networks and loss.
 
 Kingma and Welling 2014, arXiv:1312.6114; beta: Higgins et al. 2017. Layers, activations and losses are those of
 ruflab/shimmer-ssd (modules/vae.py, modules/domains; MIT); the width is a setting, so that a small one trains in

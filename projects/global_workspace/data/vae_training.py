@@ -1,4 +1,4 @@
-"""Training of a variational autoencoder: Adam with one cycle of the learning rate, all randomness from one seed."""
+"""Train a variational autoencoder: Adam with one cycle of the learning rate, all randomness from one seed."""
 
 from __future__ import annotations
 

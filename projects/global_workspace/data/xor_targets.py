@@ -33,7 +33,7 @@ _WAY_OUT = "give the folder of the targets as data.path, or data.name=simple_sha
 
 
 def read_part(config: DataConfig, part: str) -> Split:
-    """One part of the folder, its first `n_rows` items.
+    """Read one part of the folder, its first `n_rows` items.
 
     The vector of the visual domain is the latent and the size, that of the attribute domain class (one-hot), place,
     cos and sin of rotation, colour and the random number, each in the original's units (0 to 1). Target j is bit j
@@ -71,7 +71,7 @@ def read_part(config: DataConfig, part: str) -> Split:
 
 
 def columns_of(split: Split) -> dict[str, dict[str, tuple[int, ...]]]:
-    """Where things stand in the vectors, as `config.columns` has it; all bits of the target have one source."""
+    """Return the columns of the vectors, as `config.columns`; all bits of the target have one source."""
     n_bits = split.synergy.shape[1]
     last = {domain: x.shape[1] - 1 for domain, x in split.domains.items()}
     none: dict[str, tuple[int, ...]] = dict.fromkeys(last, ())

@@ -1,4 +1,4 @@
-"""The redundancy of Bertschinger et al. 2014, by a barrier method with a known bound on its error.
+"""Compute the redundancy of Bertschinger et al. 2014 by a barrier method with a known bound on its error.
 
 Among all distributions Q with the pairs (target, first) and (target, second) of P, the unique information of a source
 is the least I_Q(target; source | other). All parts follow from the Q with the greatest conditional entropy of the

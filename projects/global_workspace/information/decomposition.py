@@ -1,4 +1,4 @@
-"""Partial information decomposition: what two sources tell about a target apart, both alike, and only together.
+"""Decompose information: what two sources tell about a target each alone, both alike, and only together.
 
 Williams and Beer 2010, arXiv:1004.2515. The lattice fixes all four parts once the redundant one is known; which
 redundancy is right is open, so the measure is always named:

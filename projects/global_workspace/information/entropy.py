@@ -1,4 +1,4 @@
-"""Entropy and mutual information of samples of discrete variables, in bits, by the plug-in estimator.
+"""Estimate entropy and mutual information of discrete samples, in bits, by the plug-in estimator.
 
 The estimator takes observed shares for probabilities. It is exact for a complete design, and too high on average by
 about (a - 1)(b - 1) / (2 n ln 2) bits for n independent draws of variables with a and b values (Miller 1955).

@@ -1,4 +1,4 @@
-"""CIFAR-10 from its own files, in the binary or the Python version, unpacked or as the archive.
+"""Read CIFAR-10 from its own files, in the binary or the Python version, unpacked or as the archive.
 
 Krizhevsky, 'Learning Multiple Layers of Features from Tiny Images' (2009): 50,000 and 10,000 photographs of 32x32.
 The format (cs.toronto.edu/~kriz/cifar.html): binary files are rows of a label byte and 3,072 bytes (red, green, blue;

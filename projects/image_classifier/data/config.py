@@ -1,4 +1,4 @@
-"""Which images a run trains on: the settings alone, so that reading `--help` imports no data library."""
+"""Define the settings of the data, without importing data libraries, so that `--help` is quick."""
 
 from __future__ import annotations
 

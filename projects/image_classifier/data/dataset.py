@@ -1,4 +1,4 @@
-"""What every reader of images returns: read-only arrays, the names of their classes and a digest."""
+"""Define what every reader of images returns: read-only arrays, the names of their classes and a digest."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Image files to one array: decoded by several threads, in the order of the files, kept for the next time.
+"""Decode image files to one array by several threads, in the order of the files, and cache it.
 
-Pillow decodes and scales outside the interpreter's lock, so threads use all cores. The result is a pure function of
-the files and the side, whichever thread was first.
+Pillow decodes and scales outside the interpreter's lock, so threads use all cores. The result depends only on the files
+and the side.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ VERSION = 2  # of what `decode_image` does; part of the name of kept arrays
 
 
 class Decoded(NamedTuple):
-    """What became of a list of files."""
+    """Holds the images of a list of files, and which could not be read."""
 
     images: np.ndarray  # uint8 (readable file, 3, side, side)
     is_readable: np.ndarray  # bool (file,)
@@ -40,10 +40,11 @@ class Decoded(NamedTuple):
 def decode_files(files: Sequence[Path], side: int, cache: Path) -> Decoded:
     """Decode image files to squares, or take them from a cache that holds these very files.
 
-    A cache is named by paths, sizes and times of change of all files, so that a changed file is decoded anew.
+    The cache's name has a digest of paths, sizes and times of change of all files, so that changed files are decoded
+    again.
 
     Args:
-        files: in the order that the images shall have.
+        files: in the order of the images.
         side: pixels.
         cache: folder for the arrays; made where it is missing.
 

@@ -1,7 +1,8 @@
-"""Images in folders named after their classes, as torchvision's ImageFolder reads them.
+"""Read images in folders named after their classes, as torchvision's ImageFolder does.
 
-Either ROOT/{train,val,test}/CLASS/*.jpg, of which val may be called valid or validation and may be missing (a part of
-train is taken) and test is optional; or ROOT/CLASS/*.jpg, which is split by itself. Images may lie deeper in a class.
+The folder is ROOT/{train,val,test}/CLASS/*.jpg or ROOT/CLASS/*.jpg. In the first form val may be called valid or
+validation; if it is missing, a part of train is taken; test is optional. The second form is split. Images may be in
+deeper folders of a class.
 """
 
 from __future__ import annotations

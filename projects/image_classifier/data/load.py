@@ -1,4 +1,4 @@
-"""The door to the images: from a configuration to arrays, through one row of a table for each data set."""
+"""Load the images of a configuration, by one row of a table for each data set."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _LOADERS: dict[str, Callable[[DataConfig], ImageSet]] = {
 def load_images(config: DataConfig) -> ImageSet:
     """Read or make the images that a configuration names.
 
-    The last two sets stay in memory, so that a warm worker reads files once; a file changed later in the life of
-    the process is not read again. Equal configurations give equal arrays and one digest.
+    The last two sets stay in memory, so a worker reads files once. A file that changes later is not read again by the
+    same process. Equal configurations give equal arrays and one digest.
 
     Raises:
         DataProblem: images are missing or damaged, or more are asked for than there are.

@@ -1,4 +1,4 @@
-"""Colour pictures of characters, made from what comes with libraries: no file, no download.
+"""Make colour pictures of characters from what comes with libraries: no file, no download.
 
 A picture is a character in one colour on darker ground of another, at a random size, angle and place, with a line of a
 third colour across it and noise over all. Half of the digits are scans by hand (scikit-learn's digits: Alpaydin and

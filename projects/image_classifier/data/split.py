@@ -1,4 +1,4 @@
-"""Stratified, seeded choices of rows, by scikit-learn; apart, because every data set is split by this one rule."""
+"""Choose rows, stratified and seeded, by scikit-learn, by one rule for every data set."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The networks of the study, one row each in a table: a new family is a module and a row."""
+"""Define the networks of the study, one row each in a table: a new family is a module and a row."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A small convolutional network: pairs of 3x3 convolutions that halve the side and double the channels."""
+"""Define a small convolutional network: pairs of 3x3 convolutions that halve the side and double the channels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""EfficientNet-B0 with torchvision's parameter names, so that torchvision's published weights load as they are.
+"""Define EfficientNet-B0 with torchvision's parameter names, so that its published weights load as they are.
 
 Tan & Le, arXiv:1905.11946: the network of table 1, found by search; blocks are mobile inverted bottlenecks
 (Sandler et al., arXiv:1801.04381) with squeeze and excitation (Hu et al., arXiv:1709.01507) and stochastic depth

@@ -1,4 +1,4 @@
-"""The checksum that a server states of a file before it hands it out.
+"""Ask a server for the checksum of a file before downloading it.
 
 Hugging Face answers for a large file with its sha256 in `X-Linked-ETag`, on the answer that sends the reader on to
 where the bytes lie; so that answer is read and not followed.

@@ -1,4 +1,4 @@
-"""Small stories from a seeded grammar, so that the default run needs no file.
+"""Write small stories from a seeded grammar, so that the default run needs no file.
 
 Each story has a hero, a place, a thing, a wish and an end that depends on what came before: there is something to
 learn at every distance, from spelling to who the story is about.

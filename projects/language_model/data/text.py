@@ -1,4 +1,4 @@
-"""Text files of stories, read one story at a time whatever their size."""
+"""Read text files of stories one story at a time, whatever their size."""
 
 from __future__ import annotations
 

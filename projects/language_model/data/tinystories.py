@@ -1,4 +1,4 @@
-"""TinyStories: short stories in simple words, written by GPT-4; copied from a folder or downloaded.
+"""Copy or download TinyStories: short stories in simple words, written by GPT-4.
 
 Eldan & Li, arXiv:2305.07759; the version-2 files of the data set roneneldan/TinyStories on Hugging Face.
 """

@@ -1,7 +1,7 @@
-"""From text to token files: a folder with tokenizer.json, train.bin, val.bin and meta.json, made once and kept.
+"""Turn text into token files: a folder with tokenizer.json, train.bin, val.bin and meta.json, made once.
 
-The folder's name carries the digest of the text and of all that the tokens depend on. It is written beside its place
-and moved there whole, so that of several processes that make it one wins and none sees half of it.
+The folder's name has the digest of the text and of all that the tokens depend on. It is written beside its place and
+then moved there, so that of several processes one wins and none sees an incomplete folder.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The tokens that a config trains on: memory-mapped files, never read whole, with their vocabulary and digest."""
+"""Load the tokens of a config: memory-mapped files, never read completely, with their vocabulary and digest."""
 
 from __future__ import annotations
 

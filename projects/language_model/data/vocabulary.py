@@ -1,4 +1,4 @@
-"""A byte-level BPE vocabulary, trained by `tokenizers`, and what each of its tokens is in bytes.
+"""Train a byte-level BPE vocabulary by `tokenizers`, and find the bytes of each token.
 
 Sennrich et al. arXiv:1508.07909; bytes as the base alphabet and splitting as GPT-2 (Radford et al. 2019).
 """

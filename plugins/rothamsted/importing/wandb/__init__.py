@@ -1,1 +1,1 @@
-"""Runs of Weights & Biases: from its server, or from the folders that its package leaves."""
+"""Read runs of Weights & Biases: from its server, or from the folders of its package."""

@@ -1,6 +1,6 @@
-"""Runs of a project on a server of W&B: asked by the queries that its own package sends, with the user's own key.
+"""Read the runs of a project on a W&B server by the queries of W&B's own package, with the user's key.
 
-The history is read in full, and what the server says it has is counted.
+The history is read in full, and its length is compared with the server's count.
 """
 
 from __future__ import annotations
@@ -81,14 +81,14 @@ def matches(address: str) -> bool:
 
 
 def read(address: str, options: Mapping[str, str]) -> Iterator[ImportedRun]:
-    """The runs of `wandb://ENTITY/PROJECT`, oldest first, or the one of `wandb://ENTITY/PROJECT/RUN`.
+    """Yield the runs of `wandb://ENTITY/PROJECT`, oldest first, or the run of `wandb://ENTITY/PROJECT/RUN`.
 
     Args:
         address: as above.
         options: `group`: only the runs of this group.
 
     Raises:
-        DataError: no such project, run or group.
+        DataError: there is no such project, run or group.
         StoreError: there is no key, the server refuses it, or cannot be reached.
     """
     found = _ADDRESS.fullmatch(address)

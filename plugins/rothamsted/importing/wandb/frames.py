@@ -1,4 +1,4 @@
-"""The records of a file `run-ID.wandb`, of which a process that was killed has left a part.
+"""Read the records of a file `run-ID.wandb`, which may be incomplete after a kill.
 
 The format is that of LevelDB's log (https://github.com/google/leveldb/blob/main/doc/log_format.md) behind a header of
 seven bytes, with the checksum of zlib over kind and data.
@@ -23,14 +23,14 @@ _WHOLE, _FIRST, _MIDDLE, _LAST = 1, 2, 3, 4
 
 
 def records(path: Path, notes: list[str]) -> Iterator[bytes]:
-    """The whole records of a file, in order.
+    """Yield the complete records of a file, in order.
 
     Args:
         path: the file.
-        notes: lines are added on what is damaged or cut off.
+        notes: gets lines on what is damaged or cut off.
 
     Raises:
-        DataError: it is no such file, or cannot be read.
+        DataError: it is not such a file, or cannot be read.
     """
     with open_given(path, way_out=WAY_OUT) as file, reading(path, way_out=WAY_OUT):
         if path.stat().st_size > MOST_OF_HISTORY:

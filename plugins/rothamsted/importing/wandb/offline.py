@@ -1,6 +1,6 @@
-"""Folders that W&B's package leaves, `wandb/offline-run-…` and `wandb/run-…`: read without a network or an account.
+"""Read the folders of W&B's package, `wandb/offline-run-…` and `wandb/run-…`, without a network or an account.
 
-The records are protobuf messages of the package itself, which has to be installed; nothing is unpickled or run.
+The records are protobuf messages of the package, which must be installed. Nothing is unpickled or run.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ def matches(address: str) -> bool:
 
 
 def read(address: str, options: Mapping[str, str]) -> Iterator[ImportedRun]:
-    """The runs of a folder, in the order of their folders' names, which begin with the time.
+    """Yield the runs of a folder, in the order of their folders' names, which begin with the time.
 
-    What was resumed has a folder for each session: it is one run.
+    The folders of a resumed run's sessions are one run.
 
     Raises:
         DataError: the package is missing, or none of the files can be read.

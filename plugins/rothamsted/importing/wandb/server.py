@@ -1,4 +1,4 @@
-"""One server of W&B: GraphQL over HTTP with the user's key, asked again while it is busy; every fault is one line."""
+"""Ask a W&B server: GraphQL over HTTP with the user's key, again while it is busy. Each fault is one line."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ LONGEST_WAIT_SECONDS = 120  # that a server may ask for
 
 @dataclass(frozen=True, kw_only=True)
 class WandbServer:
-    """A server and who asks.
+    """Asks one server.
 
     Attributes:
         url: without a slash at its end.
-        pool: of its connections, with the key.
-        place: what was asked for, as messages begin.
+        pool: pool of its connections, with the key.
+        place: the beginning of messages.
     """
 
     url: str
@@ -57,11 +57,11 @@ class WandbServer:
         return cls(url=wandb_access.base_url(), pool=pool, place=place)
 
     def ask(self, query: str, variables: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The data of an answer.
+        """Send a query, and return the data of the answer.
 
         Args:
-            query: of GraphQL.
-            variables: a mapping among them is given as text of JSON.
+            query: a GraphQL query.
+            variables: variables of the query; a mapping among them is sent as JSON text.
 
         Raises:
             StoreError: the server refuses, cannot be reached, or answers something else.

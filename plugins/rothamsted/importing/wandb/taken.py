@@ -1,4 +1,4 @@
-"""What is taken of a run of W&B, whether its server or a folder tells of it: one rule for names, numbers and times."""
+"""Convert a W&B run from its server or a folder: names, numbers and times."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ _MOST_SECONDS = 1e11  # since 1970: five thousand years
 
 @dataclass(kw_only=True)
 class WandbRun:
-    """A run without its history.
+    """Holds a run without its history.
 
     Attributes:
         config, summary: nested, as W&B has them.
-        state: None: nothing says how it ended.
-        start_ms, first_ms, last_ms: milliseconds since 1970, UTC: it began, and its first and last row; 0: not known.
-        n_rows: of its history.
+        state: how it ended; None: unknown.
+        start_ms, first_ms, last_ms: times of its start, first and last row, milliseconds since 1970, UTC; 0: not known.
+        n_rows: number of rows of its history.
         revision: see `ImportedRun`.
-        runtime_seconds: until it ended; None: not known.
+        runtime_seconds: its duration; None: not known.
     """
 
     run_id: str = ""
@@ -58,14 +58,14 @@ class WandbRun:
         return f"wandb:{self.project}/{self.run_id}"  # a folder need not say of whom the project is
 
     def saw(self, seconds: Any) -> None:
-        """A row was logged then, in seconds since 1970."""
+        """Note the time of a row, in seconds since 1970."""
         self.n_rows += 1
         if _is_number(seconds) and 0 < seconds < _MOST_SECONDS:
             at_ms = int(seconds * 1000)
             self.first_ms, self.last_ms = min(self.first_ms or at_ms, at_ms), max(self.last_ms, at_ms)
 
     def after(self, earlier: Sequence[WandbRun]) -> WandbRun:
-        """These facts with what only earlier sessions of the run had."""
+        """Return these facts, with those that only earlier sessions of the run had."""
         config: dict[str, Any] = {}
         summary: dict[str, Any] = {}
         for one in [*earlier, self]:
@@ -82,7 +82,7 @@ class WandbRun:
 
 
 def imported(facts: WandbRun, points: Iterable[MetricPoint], notes: list[str]) -> ImportedRun:
-    """A run as every source gives one."""
+    """Return the run as an `ImportedRun`."""
     config = {key: value for key, value in facts.config.items() if key not in _INTERNAL}
     ours = config.pop(MIRROR) if _is_from_here(config.get(MIRROR)) else {}
     if not facts.n_rows:
@@ -134,7 +134,7 @@ def points_of_row(row: Mapping[str, Any], facts: WandbRun) -> Iterator[MetricPoi
 
 
 def parsed(text: str) -> Any:
-    """A value of JSON, also NaN and Infinity; None for what is none, or nested too deep."""
+    """Return a JSON value, also NaN and Infinity; None if it is not JSON or nested too deeply."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):

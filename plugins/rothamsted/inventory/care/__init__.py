@@ -1,1 +1,1 @@
-"""Care of the databases: what is damaged or left over in search, record and folders, and what mends it."""
+"""Check and repair the databases: find what is damaged or left over in search, record and folders."""

@@ -1,4 +1,4 @@
-"""What is wrong with one sweep that nobody works on: its search, its runs and their ties. Pure functions."""
+"""Check one sweep on which no process works: its search, its runs, and how they refer to each other. Pure functions."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ RESTORED = "it is restored"
 
 
 def check_ties(unit: Unit, record: RecordFacts) -> Iterator[Damage]:
-    """What the search names and the record lacks, and the reverse."""
+    """Find what the search names and the record lacks, and the reverse."""
     if unit.search is None:
         return
     yield from _own_run(unit, record)
@@ -176,7 +176,7 @@ def _orphan(unit: Unit, run: RunFacts, record: RecordFacts) -> Iterator[Damage]:
 
 
 def told_replicates(unit: Unit) -> Iterator[tuple[str, int, dict]]:
-    """Phase, trial of the search, and what was told, of every replicate."""
+    """Return phase, trial and recorded result of every replicate."""
     is_contest = unit.search is not None and tags.CONTEST in unit.search.attributes
     for trial in unit.trials:
         if REPEAT_OF not in trial.attributes:
@@ -191,12 +191,12 @@ def told_replicates(unit: Unit) -> Iterator[tuple[str, int, dict]]:
 
 
 def check_alone(unit: Unit, recorded_storage: str, storage: str) -> Iterator[Damage]:
-    """A sweep's run that no search here knows; one whose search is elsewhere is not judged.
+    """Find a sweep's run without a search here. If its search is elsewhere, it is not checked.
 
     Args:
         unit: the sweep.
-        recorded_storage: where its file says its search is; empty: not known.
-        storage: the search database that is looked over.
+        recorded_storage: the storage in its file; empty: not known.
+        storage: the search database that is checked.
     """
     if unit.search is not None or unit.run is None or not _is_equal_address(recorded_storage, storage):
         return

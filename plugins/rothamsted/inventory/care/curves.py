@@ -1,7 +1,7 @@
-"""The number of each replicate by its curve, by its run and by the search; the means of a trial by its replicates.
+"""Compare the number of each replicate in its curve, its run and the search, and a trial's means with its replicates.
 
-Of three that say one number, two that agree are right. Other metrics than the objectives' stand once in the record:
-only training again can say whether they are right.
+If two of the three agree, they are right. Metrics other than the objectives are recorded once: only training again can
+check them.
 """
 
 from __future__ import annotations

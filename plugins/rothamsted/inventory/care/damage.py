@@ -1,4 +1,4 @@
-"""What is wrong with a sweep in both databases, and what mends it: plain values, made by checks, done by `repair`."""
+"""Define damages of a sweep and their repairs as plain values. The checks make them, and `repair` applies them."""
 
 from __future__ import annotations
 
@@ -125,15 +125,15 @@ Change = RecordChange | SearchChange | MetricChange | PointChange | FileChange |
 
 @dataclass(frozen=True, kw_only=True)
 class Damage:
-    """One thing that is wrong.
+    """Describes one damage.
 
     Attributes:
-        kind: of `KINDS`.
-        sweep: whose; empty: of no sweep.
-        what: the run, trial, file or point, as a person finds it.
+        kind: a kind of `KINDS`.
+        sweep: name of the sweep; empty: of no sweep.
+        what: the run, trial, file or point, in words.
         why: what is wrong with it, in a few words.
-        repair: what a repair does; empty: nothing is known that would be right.
-        way_out: where nothing can be repaired: what a person can do.
+        repair: what a repair does; empty: no right repair is known.
+        way_out: what a person can do if there is no repair.
         changes: the repair.
     """
 

@@ -1,4 +1,4 @@
-"""Look over both databases and the artifacts of all sweeps, or of some: what is damaged, and what would mend it."""
+"""Check both databases and the artifacts of all or some sweeps, and say what is damaged and how to repair it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from rothamsted.tracking.care import RecordFacts, doubled_points, read_record, s
 
 @dataclass(frozen=True, kw_only=True)
 class LookedOver:
-    """What was found.
+    """Holds the result of a check.
 
     Attributes:
         damages: in the order of `KINDS`, then of the sweeps.
@@ -40,7 +40,7 @@ class LookedOver:
 def look_over(
     names: Collection[str], *, uri: str, storage: str, home: Path, deletes_folders: bool = False
 ) -> LookedOver:
-    """Check sweeps, stages and contests; without names all of them, and what belongs to none.
+    """Check sweeps, stages and contests. Without names all are checked, and files of none.
 
     Args:
         names: of sweeps, stages or contests, or ids of their runs.
@@ -95,7 +95,7 @@ def look_over(
 
 
 def damages_of(unit: Unit, search: SearchFacts, record: RecordFacts) -> list[Damage]:
-    """What is wrong with a sweep that nobody works on, by both databases alone."""
+    """Return the damages of a sweep on which no process works, from both databases only."""
     told = ended_runs(unit)
     return [
         *check_ties(unit, record),

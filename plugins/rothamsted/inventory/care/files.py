@@ -1,4 +1,4 @@
-"""Files that the record says there are, folders of runs that are gone, and what waits for a server."""
+"""Check files that the record names, folders of deleted runs, and data that wait for a server."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def _models(unit: Unit, record: RecordFacts) -> Iterator[Damage]:
 
 
 def check_states(unit: Unit, every: Sequence[Unit], home: Path) -> Iterator[Damage]:
-    """What the stage before left of each replicate that still has to go on from it, where its folder is here."""
+    """Check the states of the stage before that replicates still need, if their folder is here."""
     kept = unit.search.attributes.get(tags.STAGE) if unit.search is not None else None
     if kept is None or not kept["earlier"]["left_states"]:
         return
@@ -115,10 +115,10 @@ def check_states(unit: Unit, every: Sequence[Unit], home: Path) -> Iterator[Dama
 
 
 def check_folders(record: RecordFacts, *, deletes: bool = False, now: float | None = None) -> Iterator[Damage]:
-    """Folders of artifacts on this machine whose run or logged model the store does not have.
+    """Find folders of artifacts on this machine without a run or logged model in the store.
 
-    MLflow keeps the files of several databases in one folder `mlruns` where commands are given in one folder, and
-    nothing in the folder of a run says whose it is: so a repair deletes none unless that is asked for.
+    MLflow may keep files of several databases in one folder `mlruns`, and the folder of a run does not say to which it
+    belongs. So a repair deletes folders only on request.
 
     Args:
         record: of the store.
@@ -150,7 +150,7 @@ def check_folders(record: RecordFacts, *, deletes: bool = False, now: float | No
 
 
 def check_undelivered(home: Path, *, uri: str) -> Iterator[Damage]:
-    """Files of ended processes with what a server was not given: delivered by who reaches that server."""
+    """Find files of ended processes with data that wait for a server."""
     folder, mark = home / FOLDER, server_mark(masked(uri))
     for path in sorted(folder.glob("*.jsonl")) if folder.is_dir() else ():
         if is_of_living(path):

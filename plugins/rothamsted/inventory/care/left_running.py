@@ -1,4 +1,4 @@
-"""What processes left that are gone: leases, and runs that say that they run. Pure functions."""
+"""Find what ended processes left: leases, and runs that are marked as running. Pure functions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rothamsted.search.sql.repeats import REPEAT_OF
 
 
 def check_leases(unit: Unit, now: float, *, is_alive: Callable[[str], bool]) -> Iterator[Damage]:
-    """What holders left that are gone: of the sweep, of its trials, and runs that say they run."""
+    """Find leases of ended holders, of the sweep and of its trials, and runs that are marked as running."""
     if unit.search is None:
         return
     if unit.search.lease.get("how") == "deciding":
@@ -33,11 +33,11 @@ def check_leases(unit: Unit, now: float, *, is_alive: Callable[[str], bool]) -> 
 
 
 def check_running(unit: Unit, told: frozenset[str]) -> Iterator[Damage]:
-    """Runs that say that they run, while nobody works on the sweep.
+    """Find runs that are marked as running although no process works on the sweep.
 
     Args:
         unit: the sweep.
-        told: runs whose end the search knows: they are different results.
+        told: runs with an end in the search, which are reported as different results.
     """
     own = [unit.run] if unit.run is not None else []
     for run in (*own, *unit.runs):

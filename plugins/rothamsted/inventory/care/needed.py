@@ -1,8 +1,7 @@
-"""Which checkpoints are still needed, by one rule, and what may go.
+"""Find the checkpoints that are still needed, and what may be deleted.
 
-Needed is what some training may go on from: of a replicate that is not over, of one that is tried again, of a finished
-stage whose conditions go on in the next one as long as that is not over, and everything of a sweep that a process works
-on. Nothing else is read again.
+A checkpoint is needed if a training may go on from it: of a replicate that is not over or is tried again, of a finished
+stage while the next one is not over, and all of a sweep on which a process works. Others are never read again.
 """
 
 from __future__ import annotations
@@ -59,13 +58,13 @@ class Leftovers:
 
 
 def leftovers(names: Collection[str], *, uri: str, storage: str, home: Path) -> Leftovers:
-    """Everything of these sweeps that nothing needs; without names of all, and of sweeps that are gone.
+    """Find everything of these sweeps that is not needed; without names of all sweeps, and of deleted ones.
 
     Args:
         names: of sweeps.
         uri: tracking URI.
         storage: database URL of the search.
-        home: below which checkpoints lie.
+        home: folder of checkpoints and logs.
 
     Raises:
         StoreError: a database cannot be read, or a name is not there.
@@ -87,7 +86,7 @@ def leftovers(names: Collection[str], *, uri: str, storage: str, home: Path) -> 
 
 
 def remove(one: Leftover, *, uri: str) -> None:
-    """Remove it; what is gone already is not missed.
+    """Remove it. If it is gone already, nothing happens.
 
     Raises:
         StoreError: it cannot be removed.

@@ -1,7 +1,7 @@
-"""Do what mends a sweep: looked over again under the locks of its search, so that what is done is still right.
+"""Repair a sweep: it is checked again under the locks of its search, so that the repair is still right.
 
-First the record, then the search, in whose transaction all of it happens; killed in between, the same repair is found
-again and done again.
+The record is repaired first, then the search, in one transaction of the search. After a kill in between, the same
+repair is found and done again.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ MOST_ROUNDS = 3  # of repairs, each after a look at what the one before has left
 
 @dataclass(frozen=True, kw_only=True)
 class Repaired:
-    """What a repair came to.
+    """Holds the result of a repair.
 
     Attributes:
-        n_done: damages that were mended.
-        left: why something was not, a line each.
+        n_done: number of repaired damages.
+        left: why damages were not repaired, one line for each.
     """
 
     n_done: int
@@ -67,7 +67,7 @@ class RepairedAll(Repaired):
 
 
 def repair_all(findings: LookedOver, look: Callable[[], LookedOver], *, uri: str, storage: str) -> RepairedAll:
-    """Mend, and look again: one damage may have hidden another, which is mended, too.
+    """Repair, and check again: one damage may have hidden another, which is then repaired too.
 
     Args:
         findings: as they were shown.
@@ -92,7 +92,7 @@ def _leaves(change: Change) -> bool:
 
 
 def repair(findings: LookedOver, *, uri: str, storage: str) -> Repaired:
-    """Mend what can be mended; a sweep that somebody works on is left alone.
+    """Repair what can be repaired. A sweep on which a process works is left alone.
 
     Args:
         findings: as they were shown.

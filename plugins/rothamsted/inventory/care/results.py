@@ -1,7 +1,7 @@
-"""Results that search and record do not agree on: state, seed, number of replicates, and what is made of them.
+"""Find results on which search and record disagree: state, seed, numbers of replicates, and summaries.
 
-A repair is offered only where it is known who is right. The search is told a trial after the record has it, so it
-knows how a replicate ended. What is made of replicates is made of them again.
+A repair is offered only if it is known which is right. A trial is written to the search after the record, so the search
+knows how a replicate ended. Summaries are made again from the replicates.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def ended_runs(unit: Unit) -> frozenset[str]:
 
 
 def check_results(unit: Unit, record: RecordFacts) -> Iterator[Damage]:
-    """Everything that the search and the record say of one thing, and not alike."""
+    """Find everything on which the search and the record disagree."""
     for _, trial, told in told_replicates(unit):
         run = record.runs.get(str(told["run_id"]))
         if run is not None and not run.is_deleted:
@@ -77,7 +77,7 @@ def _replicate(unit: Unit, trial: int, told: Mapping[str, Any], run: RunFacts) -
 
 
 def written_anew(unit: Unit, run_id: str) -> list[SearchChange]:
-    """What lets the run of a trial, or of a confirmed condition, be written anew by the sweep's command."""
+    """Return the changes after which the sweep's command writes the run of a trial or confirmed condition again."""
     for trial in unit.trials:
         if unit.search is not None and trial.attributes.get(tags.RUN_ID) == run_id:
             return told_anew(unit, unit.search.study_id, trial)
@@ -123,7 +123,7 @@ def _trial(unit: Unit, trial: TrialFacts, record: RecordFacts) -> Iterator[Damag
 
 
 def told_anew(unit: Unit, study_id: int, trial: TrialFacts) -> list[SearchChange]:
-    """What lets a worker summarize a trial again: none of its replicates is trained; nothing where none will."""
+    """Return the changes after which a worker summarises a trial again without training; nothing if no worker will."""
     if (
         unit.search is None
         or unit.is_passed

@@ -1,4 +1,4 @@
-"""One sweep as both databases have it: its search, its confirmation, and its runs, put together by their ids."""
+"""Join what both databases have of a sweep by ids: its search, its confirmation, and its runs."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ TRIAL_RUN = "trial"  # beside the replicates' numbers, among the ids of a trial'
 
 @dataclass(frozen=True, kw_only=True)
 class Unit:
-    """A sweep, a later stage or a contest.
+    """Holds a sweep, a later stage or a contest.
 
     Attributes:
         name: of it.
         search: what the search database has; None: nothing.
         confirmation: the same of its confirmation.
         trials, fresh: of the search, and of its confirmation.
-        runs: all of its runs but its own, deleted ones too.
-        run: its own; None: it is not there.
+        runs: all of its runs except its own, also deleted ones.
+        run: its own run; None: there is none.
         holder: a living process that decides for it or works on it; empty: none.
     """
 

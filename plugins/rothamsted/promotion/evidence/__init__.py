@@ -1,1 +1,1 @@
-"""What a decision rests on: the confirmed winner, the champion, and a contest on shared seeds."""
+"""Read the evidence of a decision: the confirmed winner, the champion, and a contest on common seeds."""

@@ -1,6 +1,6 @@
-"""Compare challengers with the champion: on fresh common seeds where both can be trained, else as they are recorded.
+"""Compare challengers with the champion: on fresh common seeds if both can be trained, else as they are recorded.
 
-`Contest` is what trains them; whoever calls `promote` gives it."""
+A `Contest` trains them; the caller of `promote` gives it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from rothamsted.wording import count
 class Contest(Protocol):
     """Trains contestants on common seeds.
 
-    Called again with the same name it trains only what is missing, so that a promotion that was killed goes on.
+    Called again with the same name it trains only what is missing, so a killed promotion can go on.
     """
 
     def __call__(
@@ -67,7 +67,7 @@ class Contest(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Meeting:
-    """What one comparison of challengers and champion rests on."""
+    """Holds the plan of one comparison of challengers with the champion."""
 
     name: str  # of the contest that trains; empty where nothing is trained
     seeds: tuple[int, ...]  # fresh and common; empty where nothing is trained
@@ -77,7 +77,7 @@ class Meeting:
 
 @dataclass(frozen=True, kw_only=True)
 class Judgement:
-    """The verdicts on a sweep's candidates, before anything is written."""
+    """Holds the verdicts on a sweep's candidates, before anything is written."""
 
     meeting: Meeting
     verdicts: tuple[Verdict, ...]  # one a candidate
@@ -96,14 +96,14 @@ def judge(
     contest: Contest | None,
     uri: str,
 ) -> Judgement:
-    """Compare the candidates with the champion, training both where that is possible, and decide.
+    """Compare the candidates with the champion and decide. Both are trained if possible.
 
     Args:
-        candidates: With their evidence.
+        candidates: The candidates with their evidence.
         record: The champion, and all versions with their earlier verdicts.
-        policy: Its rules.
-        n_replicates: Fresh common seeds.
-        code_digest: Of the study's code as it is now; empty where unknown.
+        policy: The policy that judges them.
+        n_replicates: Number of fresh common seeds.
+        code_digest: Digest of the study's code as it is now; empty if unknown.
         contest: Trains both; None: nothing is trained, the recorded replicates give a preview.
         uri: Tracking URI.
     """
@@ -133,11 +133,11 @@ def judge(
 def plan_meeting(
     candidates: Candidates, record: ChampionRecord, policy: Policy, *, n_replicates: int, code_digest: str
 ) -> Meeting:
-    """Return what is to be compared.
+    """Plan what is compared.
 
-    A pure function: a promotion that was killed makes the same plan again. Fresh seeds are greater than every seed
-    that either side was chosen or judged by: those of both searches and confirmations, and of earlier comparisons.
-    On the seeds by which the champion won it looks better than it is.
+    It is a pure function, so a killed promotion makes the same plan again. Fresh seeds are greater than every seed by
+    which either side was chosen or judged: those of both searches and confirmations, and of earlier comparisons. On the
+    seeds on which the champion won it looks better than it is.
     """
     champion = record.evidence
     why = "" if champion is None else _why_recorded(candidates.evidences, champion, policy, code_digest)

@@ -1,7 +1,6 @@
 """Read a registered model: its champion, and the evidence that each version was registered with.
 
-A version's tags name the runs that its evidence rests on and digests of their numbers. Runs whose numbers have
-changed since are refused."""
+A version's tags name the runs of its evidence and digests of their numbers. Runs with changed numbers are refused."""
 
 from __future__ import annotations
 
@@ -30,7 +29,7 @@ _FIELDS = ("label", "config", "study", "sweep", "sweep_run_id", "commit", "code_
 
 @dataclass(frozen=True, kw_only=True)
 class ChampionRecord:
-    """A registered model as it is now: its versions, its champion, and the champion's evidence."""
+    """Holds a registered model as it is now: its versions, its champion, and the champion's evidence."""
 
     model: FoundModel | None  # None: not registered yet
     versions: Mapping[str, FoundVersion]  # number -> version
@@ -40,7 +39,7 @@ class ChampionRecord:
     largest_seed: int  # of all that the champion's sweep has trained on; -1 without champion
 
     def version_of(self, evidence: Evidence) -> FoundVersion | None:
-        """Return the version that a piece of evidence was registered as; the newest of several."""
+        """Return the version that was registered with this evidence; of several the newest."""
         key = evidence_key(evidence)
         found = [version for version in self.versions.values() if version.tags.get(KEY) == key]
         return max(found, key=lambda version: int(version.version), default=None)
@@ -50,7 +49,7 @@ def read_champion_record(registry: ModelRegistry, policy: Policy) -> ChampionRec
     """Read a registered model and the evidence of its champion.
 
     Raises:
-        PromotionError: The champion carries no evidence, or evidence that was altered or whose runs were deleted.
+        PromotionError: The champion has no evidence, or its evidence was altered or its runs were deleted.
     """
     model = registry.find_model(policy.model)
     if model is None:
@@ -76,18 +75,19 @@ def read_champion_record(registry: ModelRegistry, policy: Policy) -> ChampionRec
 
 
 def evidence_key(evidence: Evidence) -> str:
-    """SHA-256 of the runs that evidence rests on: the same runs are the same evidence, whatever they say now."""
+    """Return the SHA-256 of the run ids of evidence: the same runs are the same evidence."""
     return hashlib.sha256("\n".join(sorted(run.run_id for run in evidence.runs)).encode()).hexdigest()
 
 
 def evidence_tags(evidence: Evidence, *, reduce: str, largest_seed: int, metrics: Sequence[str] = ()) -> dict[str, str]:
-    """Return the tags that carry a piece of evidence on a version.
+    """Return the tags that record evidence on a version.
 
     Args:
-        evidence: That a version is registered with.
+        evidence: The evidence of the version.
         reduce: How its curves became one number.
-        largest_seed: Of all that its sweep has trained on, the search included: later comparisons begin after it.
-        metrics: That the policy's constraints are about: their values are sealed with the objectives.
+        largest_seed: Largest seed that its sweep has trained on, including the search; later comparisons use larger
+            seeds.
+        metrics: Metrics of the policy's constraints; a digest of their values is recorded too.
     """
     record = {field: getattr(evidence, field) for field in _FIELDS}
     record |= {"reduce": reduce, "largest_seed": largest_seed, "run_ids": [run.run_id for run in evidence.runs]}
@@ -111,7 +111,7 @@ def registered_evidence(version: FoundVersion, *, uri: str) -> Evidence:
     """Return the evidence of a version, its numbers read again from the runs.
 
     Raises:
-        PromotionError: There is none, it was altered, or runs of it were deleted.
+        PromotionError: There is no evidence, it was altered, or runs of it were deleted.
     """
     place = f"version {version.version} of model '{version.model}'"
     record = _evidence_json(version)
@@ -130,13 +130,13 @@ def registered_evidence(version: FoundVersion, *, uri: str) -> Evidence:
 
 
 def check_unaltered(evidence: Evidence, version: FoundVersion) -> None:
-    """Refuse evidence whose numbers are not those that its version was registered with.
+    """Refuse evidence with numbers that changed since its version was registered.
 
-    The objectives, and the metrics of the constraints that it was registered under. A version that was registered
-    before those were sealed has its objectives checked.
+    It checks the objectives, and the metrics of the constraints at registration. Of versions from before such digests
+    existed only the objectives are checked.
 
     Raises:
-        PromotionError: with both digests.
+        PromotionError: a number changed; the message has both digests.
     """
     sealed = {"numbers": (version.tags.get(DIGEST, ""), evidence.digest())}
     recorded = _evidence_json(version).get("metrics", {})
@@ -151,7 +151,7 @@ def check_unaltered(evidence: Evidence, version: FoundVersion) -> None:
 
 
 def said_of_rollback(text: str) -> str:
-    """Return what the tag ROLLED_BACK says, in words; as it is where somebody else wrote it."""
+    """Return the tag ROLLED_BACK in words, or as it is if another program wrote it."""
     try:
         said = load_json(text)
         return f"{said['at']}, to version {said['to_version']}: {said['reason']}"

@@ -1,7 +1,6 @@
-"""Read from the registry how often a challenger was compared with the champion before, and what was seen then.
+"""Read from the registry the earlier comparisons of a challenger with the champion, and their pairs.
 
-Whoever asked, from wherever: each verdict is a tag of the challenger's version, and the pairs that it rests on lie
-beside it among the artifacts of its sweep's run."""
+Each verdict is a tag of the challenger's version. Its pairs are among the artifacts of its sweep's run."""
 
 from __future__ import annotations
 
@@ -24,7 +23,7 @@ from rothamsted.yaml_text import load_json
 
 @dataclass(frozen=True, kw_only=True)
 class EarlierVerdict:
-    """A verdict on record, with the version that carries it."""
+    """Holds a recorded verdict with its version."""
 
     version: FoundVersion
     verdict: RecordedVerdict
@@ -33,7 +32,7 @@ class EarlierVerdict:
 def earlier_verdicts(evidence: Evidence, record: ChampionRecord) -> list[EarlierVerdict]:
     """Return the verdicts on a challenger, oldest first: on its version, and on others of the same condition.
 
-    The same configuration, code and data are the same challenger, also if a sweep found it again under another name.
+    The same condition, code and data are the same challenger, even if a sweep found it again under another name.
     """
     versions = [version for version in record.versions.values() if _is_of(evidence, version)]
     found = [EarlierVerdict(version=version, verdict=one) for version in versions for one in read_verdicts(version)]
@@ -41,15 +40,15 @@ def earlier_verdicts(evidence: Evidence, record: ChampionRecord) -> list[Earlier
 
 
 def read_look(evidence: Evidence, record: ChampionRecord, policy: Policy, *, basis: str, uri: str) -> Look:
-    """Return which look at a challenger against the champion a verdict of this basis is, and what it may spend.
+    """Return the look that a verdict of this basis is, and the share of the error rate that it may spend.
 
-    A verdict that is on record already keeps its place. A dry run is on no record, and is no look.
+    A recorded verdict keeps its place. A dry run is not recorded, and is not a look.
 
     Args:
-        evidence: Of the challenger.
+        evidence: Evidence of the challenger.
         record: The champion, and all versions with their verdicts.
-        policy: Its number of looks.
-        basis: Of the verdict to be made.
+        policy: The policy with its number of looks.
+        basis: Basis of the verdict.
         uri: Tracking URI.
     """
     before: list[EarlierVerdict] = []

@@ -1,6 +1,6 @@
 """Read the evidence for the confirmed conditions of a sweep: their replicates on fresh seeds.
 
-Each number is checked against its curve and against what the sweep wrote down when it ended."""
+Each number is checked against its curve and against the sweep's own record at its end."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _ENDED = (Outcome.FINISHED, Outcome.DIVERGED, Outcome.FAILED)
 
 @dataclass(frozen=True, kw_only=True)
 class Candidates:
-    """The confirmed conditions of a sweep, and what a comparison on fresh seeds needs to know of it."""
+    """Holds the confirmed conditions of a sweep, and what a comparison on fresh seeds needs."""
 
     sweep: Sweep
     run: FoundRun  # of the sweep
@@ -50,14 +50,14 @@ def read_candidates(reference: str, policy: Policy, *, uri: str) -> Candidates:
     """Return the evidence for the confirmed conditions of a sweep.
 
     Args:
-        reference: Name of the sweep, or id of its run; of one with stages its last stage is read.
-        policy: That is to judge them.
+        reference: Name of the sweep, or id of its run. Of a sweep with stages the last stage is read.
+        policy: The policy that judges them.
         uri: Tracking URI.
 
     Raises:
-        PromotionError: The policy is for something else; nothing confirmed, or not to the end, or on fewer seeds
-            than the policy asks for; runs that were deleted or altered; replicates of different code.
-        StoreError: No such sweep, or a store that does not answer.
+        PromotionError: The policy is for something else. Nothing is confirmed, the confirmation is incomplete, or has
+            fewer seeds than the policy asks for. Runs were deleted or altered. Replicates have different code.
+        StoreError: There is no such sweep, or the store does not answer.
     """
     staged = find_last_stage(reference, uri=uri)
     found = read_sweep_runs(staged.last.run_id, uri=uri)
@@ -82,10 +82,10 @@ def read_candidates(reference: str, policy: Policy, *, uri: str) -> Candidates:
 
 
 def on_runs(evidence: Evidence, run_ids: Sequence[str], *, uri: str) -> Evidence:
-    """Return the same model's evidence on other replicates, say those of a comparison on common seeds.
+    """Return the same model's evidence on other replicates, such as those of a comparison on common seeds.
 
     Raises:
-        PromotionError: One of the runs is not there.
+        PromotionError: One of the runs does not exist.
     """
     runs = []
     for run_id in run_ids:
@@ -99,7 +99,7 @@ def on_runs(evidence: Evidence, run_ids: Sequence[str], *, uri: str) -> Evidence
 def evidence_run(run: FoundRun) -> EvidenceRun:
     """Return one replicate as evidence; its objective is NaN unless it finished.
 
-    One that an older version called finished, with an objective that is not finite, has diverged.
+    A replicate that an older version called finished has diverged if its objective is not finite.
     """
     outcome = run.tags.get(tags.OUTCOME, "")
     value = run.metrics.get(OBJECTIVE, math.nan) if outcome == Outcome.FINISHED else math.nan
@@ -116,7 +116,7 @@ def evidence_run(run: FoundRun) -> EvidenceRun:
 
 
 def seed_of(text: str, run_id: str) -> int:
-    """Return the seed of a replicate as a number; fresh seeds are larger than the largest."""
+    """Return the seed of a replicate as a number."""
     try:
         return int(text)
     except ValueError:
@@ -126,7 +126,7 @@ def seed_of(text: str, run_id: str) -> int:
 
 
 def plain(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a configuration as JSON reads it back, so that it equals one that was recorded."""
+    """Return a configuration as JSON reads it back, so that it can be compared with a recorded one."""
     return json.loads(json.dumps(dict(values), default=str))
 
 

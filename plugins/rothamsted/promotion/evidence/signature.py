@@ -1,7 +1,8 @@
-"""Sign verdicts, and say of those on record whether they are as they were signed.
+"""Sign verdicts, and check the signatures of recorded ones.
 
-A digest finds what was changed by accident: who may write to the store can write a new one. A signature cannot be made
-without the key, HMAC-SHA256 (RFC 2104), which lies in the environment of who promotes and in no store.
+A digest finds accidental changes, but anybody who can write to the store can write a new digest. A signature,
+HMAC-SHA256 (RFC 2104), cannot be made without the key. The key is in the environment of the promoting process and in no
+store.
 """
 
 from __future__ import annotations
@@ -27,12 +28,12 @@ State = Literal["right", "wrong", "missing", "not checked"]
 
 @dataclass(frozen=True, kw_only=True)
 class CheckedSignature:
-    """What is known of a verdict's signature.
+    """Holds what is known of a verdict's signature.
 
     Attributes:
-        version: that was judged.
-        number: of the verdict on it.
-        state: "not checked": there is one, and no key here.
+        version: the version that was judged.
+        number: number of the verdict on it.
+        state: result of the check; "not checked": there is a signature, but no key here.
     """
 
     version: str
@@ -41,7 +42,7 @@ class CheckedSignature:
 
     @property
     def said(self) -> str:
-        """One line on it."""
+        """Give one line on the signature."""
         place = f"version {self.version}, verdict {self.number}"
         return {
             "right": f"{place}: its signature is right",
@@ -52,12 +53,12 @@ class CheckedSignature:
 
 
 def signing_key(environment: Mapping[str, str] | None = None) -> str:
-    """The key; empty: verdicts are neither signed nor checked."""
+    """Return the key; empty: verdicts are neither signed nor checked."""
     return (os.environ if environment is None else environment).get(SIGNING_KEY, "")
 
 
 def signature_of(recorded: RecordedVerdict, version: FoundVersion, key: str) -> str:
-    """HMAC-SHA256, in hex, of a verdict, the version that it is on, what this serves, and the runs it rests on."""
+    """Return the HMAC-SHA256, in hex, of a verdict, its version with the model that it serves, and its runs."""
     of = {
         "model": version.model,
         "version": version.version,
@@ -70,12 +71,12 @@ def signature_of(recorded: RecordedVerdict, version: FoundVersion, key: str) -> 
 
 
 def signature_tag(recorded: RecordedVerdict, version: FoundVersion, key: str) -> dict[str, str]:
-    """The tag of a signed verdict; none without a key."""
+    """Return the tag of a signed verdict; none without a key."""
     return {f"{SIGNED}{recorded.number:03d}": signature_of(recorded, version, key)} if key else {}
 
 
 def signatures_on(version: FoundVersion, key: str) -> tuple[CheckedSignature, ...]:
-    """What is known of the signature of each verdict on a version, the first one first."""
+    """Check the signature of each verdict on a version, the first one first."""
     found = []
     for one in read_verdicts(version):
         written = version.tags.get(f"{SIGNED}{one.number:03d}", "")
@@ -88,7 +89,7 @@ def signatures_on(version: FoundVersion, key: str) -> tuple[CheckedSignature, ..
 
 
 def check_signatures(registry: ModelRegistry, model: str, key: str, say: Callable[[str], None]) -> None:
-    """Say of each verdict on a model's versions whether its signature is right; without a key nothing.
+    """Say for each verdict on a model's versions whether its signature is right; without a key say nothing.
 
     Raises:
         PromotionError: a signature is wrong.

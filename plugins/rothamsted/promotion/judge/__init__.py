@@ -1,1 +1,1 @@
-"""From a policy and numbers to a decision, with no store behind it."""
+"""Decide from a policy and numbers, without any store."""

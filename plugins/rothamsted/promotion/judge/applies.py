@@ -1,6 +1,6 @@
-"""Check by their files alone whether a policy can judge a sweep.
+"""Check from their files whether a policy can judge a sweep.
 
-This is asked before a sweep starts, and again before its winners are judged."""
+This is checked before a sweep starts, and again before its winners are judged."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rothamsted.spec import Sweep
 
 
 def policy_of(sweep: Sweep, root: Path) -> Policy | None:
-    """The policy that a sweep's file names; None: it names none.
+    """Return the policy that a sweep's file names, or None if it names none.
 
     Raises:
         SpecError: the policy has a mistake, or cannot judge this sweep.
@@ -27,15 +27,15 @@ def policy_of(sweep: Sweep, root: Path) -> Policy | None:
 
 
 def check_sweep(sweep: Sweep, policy: Policy, names: Collection[str]) -> None:
-    """Refuse a policy for something else, and a sweep that cannot give the evidence that the policy asks for.
+    """Refuse a policy for something else, and a sweep that cannot give the evidence that the policy needs.
 
     Args:
-        sweep: whose confirmed winner is to be judged.
-        policy: that is to judge it.
-        names: of the sweep, one of which a policy for one sweep must give: its own, and that of its first stage.
+        sweep: the sweep of the confirmed winner.
+        policy: the policy that judges it.
+        names: names of the sweep: its own, and that of its first stage. A policy for one sweep must give one of them.
 
     Raises:
-        PromotionError: with what differs and the way out.
+        PromotionError: says what differs and the way out.
     """
     place = f"policy of model '{policy.model}'"
     if sweep.study is None:

@@ -20,7 +20,7 @@ PREFIX = "rothamsted.judged."
 
 @dataclass(frozen=True, kw_only=True)
 class RecordedVerdict:
-    """One verdict on a version, as the version's tag has it."""
+    """Holds one verdict on a version, as the version's tag has it."""
 
     number: int  # 1, 2, ... of this version
     at_ms: int  # milliseconds since 1970
@@ -38,7 +38,7 @@ def read_verdicts(version: FoundVersion) -> list[RecordedVerdict]:
     """Return the verdicts on a version, the first one first.
 
     Raises:
-        StoreError: a tag that is no verdict.
+        StoreError: a tag is not a verdict.
     """
     found = []
     for key in sorted(key for key in version.tags if key.startswith(PREFIX)):
@@ -55,10 +55,10 @@ def read_verdicts(version: FoundVersion) -> list[RecordedVerdict]:
 def verdict_to_record(
     before: Sequence[RecordedVerdict], verdict: Verdict, *, basis: str, seeds: Sequence[int], sweep: str, at_ms: int
 ) -> RecordedVerdict:
-    """Return a verdict as it is to be recorded.
+    """Return a verdict as it will be recorded.
 
-    A verdict of the same basis that is on record already is written again, with its number and time. Any other gets
-    the next number.
+    If a verdict of the same basis is recorded already, its number and time are used again. Otherwise it gets the next
+    number.
     """
     same = next((one for one in before if one.basis == basis), None)
     return RecordedVerdict(
@@ -76,12 +76,12 @@ def verdict_to_record(
 
 
 def artifact_path(model: str, version: str, number: int) -> str:
-    """Return where the JSON of a verdict lies among the artifacts of its sweep's run.
+    """Return the path of a verdict's JSON among the artifacts of its sweep's run.
 
     Args:
         model: Registered model.
-        version: Of the challenger.
-        number: Of the verdict on this version; the first one has none in its name.
+        version: Version of the challenger.
+        number: Number of the verdict on this version; the path of the first has no number.
     """
     return f"{FOLDER}/{model}-{version}{'' if number == 1 else f'.{number:03d}'}.json"
 

@@ -1,7 +1,7 @@
-"""Check what a policy asks of other metrics: `parameters < 5e6`, `predict_ms < 20`, `val_accuracy/ci_low > 0.9`.
+"""Check a policy's constraints on other metrics: `parameters < 5e6`, `predict_ms < 20`, `val_accuracy/ci_low > 0.9`.
 
-NAME, or NAME/STATISTIC, then one of < <= > >=, then a number. Read by a regular expression and a table of four
-operators, never evaluated as code."""
+A constraint is NAME or NAME/STATISTIC, then one of < <= > >=, then a number. It is read by a regular expression and a
+table of four operators, and never evaluated as code."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _FORM = re.compile(
 
 @dataclass(frozen=True, kw_only=True)
 class PolicyConstraint:
-    """A bound on one statistic of one metric over the replicates."""
+    """Holds a bound on one statistic of one metric over the replicates."""
 
     text: str  # as in the policy
     metric: str
@@ -50,7 +50,7 @@ def parse_constraint(text: str) -> PolicyConstraint:
     """Read a constraint.
 
     Raises:
-        ValueError: not of the form, a bound that is not finite, or a statistic that there is not.
+        ValueError: it has another form, a bound that is not finite, or an unknown statistic.
     """
     found = _FORM.fullmatch(text)
     if found is None:
@@ -66,20 +66,20 @@ def parse_constraint(text: str) -> PolicyConstraint:
 
 
 def metrics_of(texts: Sequence[str]) -> list[str]:
-    """The metrics that constraints are about, each once."""
+    """Return the metrics of constraints, each once."""
     return list(dict.fromkeys(parse_constraint(text).metric for text in texts))
 
 
 def check_constraints(evidence: Evidence, texts: Sequence[str], *, level: float) -> tuple[ConstraintResult, ...]:
     """Check the finished replicates of a model against constraints.
 
-    If a finished replicate lacks a metric, or has it as NaN or infinity, the constraint is not met: the mean of the
-    others would be the mean of the lucky ones.
+    If a finished replicate lacks a metric, or it is NaN or infinite, the constraint is not met: the mean of the others
+    would be that of the lucky ones.
 
     Args:
-        evidence: of the model; the final metrics of its finished runs count.
+        evidence: the model's evidence; the final metrics of its finished runs count.
         texts: the constraints, as `parse_constraint` reads them.
-        level: coverage of ci_low to ci_high, both ends together, Student's t.
+        level: coverage of ci_low to ci_high by Student's t, both ends together.
     """
     finished = [run for run in evidence.runs if run.outcome == "finished"]
     return tuple(_check(parse_constraint(text), finished, evidence.metrics, level) for text in texts)

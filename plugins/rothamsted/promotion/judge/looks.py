@@ -1,9 +1,9 @@
-"""What it costs to ask again about a challenger that is still undecided, and what its looks say together.
+"""Share the error rate among repeated looks at an undecided challenger, and combine their results.
 
-A look is one comparison of a challenger with a champion. Asked again and again at 5 % each, two equal models end in a
-promotion in every third case. Here the looks share one error rate, whatever made somebody look again and however
-many replicates each look has: the shares add up to 1 at most (Bonferroni). Each look has fresh seeds, so that its
-p-value does not depend on the looks before it, and those of all looks are put together with equal weights."""
+A look is one comparison of a challenger with a champion. If looks repeat at 5 % each, two equal models end in a
+promotion in every third case. Here all looks share one error rate: the shares add up to at most 1 (Bonferroni). That
+holds whatever made somebody look again, and however many replicates each look has. Each look has fresh seeds, so its
+p-value does not depend on earlier looks. The p-values of all looks are combined with equal weights."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _LEAST_P = 1e-300
 
 @dataclass(frozen=True, kw_only=True)
 class EarlierPairs:
-    """The values of an earlier look on common fresh seeds, side by side; NaN where one of a pair is missing."""
+    """Holds the pairs of an earlier look on common fresh seeds; NaN if one of a pair is missing."""
 
     challenger: np.ndarray  # (replicate,)
     champion: np.ndarray  # (replicate,)
@@ -31,7 +31,7 @@ class EarlierPairs:
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """Where one challenger stands: which look this is, and what it may spend."""
+    """Says which look at a challenger this is, and which share of the error rate it may spend."""
 
     number: int  # 1, 2, ...
     share: float  # of the error rate, in [0, 1]; 0: nothing is left, and nothing can be tested
@@ -40,12 +40,12 @@ class Look:
 
 
 def plan_look(policy: Policy, spent: Sequence[float | None] = (), earlier: Sequence[EarlierPairs] = ()) -> Look:
-    """Return the look that comes after those that were taken.
+    """Return the next look.
 
     Args:
-        policy: Its number of looks.
-        spent: The share of each look so far; None for one that was recorded before looks had shares.
-        earlier: The pairs of those that have any.
+        policy: The policy with its number of looks.
+        spent: The share of each look so far; None for a look from before looks had shares.
+        earlier: The pairs of the looks that have pairs.
     """
     number = len(spent) + 1
     paid = sum(policy.share_of(k) if one is None else one for k, one in enumerate(spent, 1))
@@ -55,10 +55,10 @@ def plan_look(policy: Policy, spent: Sequence[float | None] = (), earlier: Seque
 
 
 def p_together(p_values: Sequence[float]) -> float:
-    """Return one p-value of several that are independent: inverse normal, with equal weights.
+    """Combine independent p-values into one by the inverse normal method with equal weights.
 
-    The weights are fixed beforehand, so that it holds even where a look's number of replicates was chosen by what the
-    looks before it showed. Lehmacher and Wassmer (1999), Biometrics 55(4).
+    The weights are fixed beforehand, so the p-value is valid even if a look's number of replicates depends on the
+    results of earlier looks: Lehmacher and Wassmer (1999), Biometrics 55(4).
     """
     if len(p_values) == 1:
         return float(p_values[0])
@@ -69,11 +69,11 @@ def p_together(p_values: Sequence[float]) -> float:
 
 
 def interval_together(looks: Sequence[EarlierPairs], *, test: str, tail: float) -> tuple[float, float, float]:
-    """Return mean difference, lower and upper limit over several looks: the differences that `p_together` leaves.
+    """Return mean difference, lower and upper limit over several looks: the differences that `p_together` accepts.
 
     Args:
-        looks: Their pairs; two looks or more, each with a p-value.
-        test: That gives the p-values; paired.
+        looks: Pairs of two looks or more, each with a p-value.
+        test: The paired test that gives the p-values.
         tail: Error probability of each limit.
     """
     from scipy.stats import norm
@@ -95,7 +95,7 @@ def interval_together(looks: Sequence[EarlierPairs], *, test: str, tail: float) 
 
 
 def p_of_looks(looks: Sequence[EarlierPairs], *, test: str, side: str, null: float) -> float:
-    """Return the one-sided p-value of several looks against a difference of `null`; NaN where one has none."""
+    """Return the one-sided p-value of several looks against a difference of `null`; NaN if a look has none."""
     margin = -null if side == "greater" else null
     side = "greater" if side == "greater" else "less"
     return p_together(
@@ -107,12 +107,12 @@ def p_of_looks(looks: Sequence[EarlierPairs], *, test: str, side: str, null: flo
 
 
 def look_sentence(look: Look, policy: Policy, n_pairs: Sequence[int]) -> tuple[str, ...]:
-    """Say which look this is, and what it cost; nothing where one look was planned and this is it.
+    """Say which look this is, and which share it spent; nothing if only one look was planned.
 
     Args:
-        look: Of the verdict.
-        policy: Its rules.
-        n_pairs: Of each look that counts, this one last.
+        look: The look of the verdict.
+        policy: The policy.
+        n_pairs: Number of pairs of each look that counts, this one last.
     """
     if policy.looks == 1 and look.number == 1:
         return ()
@@ -136,7 +136,7 @@ def look_sentence(look: Look, policy: Policy, n_pairs: Sequence[int]) -> tuple[s
 
 
 def last_look(policy: Policy) -> str:
-    """Undecided, and no look is left: what now."""
+    """Say what can be done if no look is left and the challenger is undecided."""
     return (
         f"No look is left ({_nothing_left(policy)}), so this challenger stays undecided against this champion. "
         "Promote a sweep that finds a better one. A policy with more looks helps the next challenger, not this one."

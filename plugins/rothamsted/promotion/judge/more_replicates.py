@@ -1,7 +1,6 @@
 """Estimate how many more replicates would decide an open comparison.
 
-This is a plan and no evidence: it takes the observed difference and spread for the true ones, and its sentence says
-so."""
+This is a plan and not evidence: it takes the observed difference and spread for the true ones."""
 
 from __future__ import annotations
 
@@ -25,7 +24,7 @@ Obstacle = Literal["", "no spread", "last look", "at the threshold", "recorded c
 
 @dataclass(frozen=True, kw_only=True)
 class More:
-    """How many more replicates would decide an open comparison."""
+    """Holds how many more replicates would decide an open comparison."""
 
     n: int | None  # more replicates of a contestant, at least 1; None: see `obstacle`
     obstacle: Obstacle = ""  # why no number of replicates up to MOST_MORE decides
@@ -34,14 +33,14 @@ class More:
 def more_replicates(comparison: ChallengerComparison, policy: Policy, *, is_champion_fixed: bool) -> More:
     """Return how many more replicates of a contestant would probably decide an open comparison.
 
-    With that many, a t test with the observed spread finds the observed distance from the policy's threshold with
-    probability 0.8, one-sided at what the next look may spend, in the family. A permutation test needs about as many,
-    a guarded one a few more.
+    With that many, a one-sided t test with the observed spread finds the observed distance from the policy's threshold
+    with probability 0.8, at the error rate of the next look in the family. A permutation test needs about as many, a
+    guarded test a few more.
 
     Args:
-        comparison: without an answer yet, of two or more replicates of each contestant.
-        policy: level and threshold.
-        is_champion_fixed: whether the champion's replicates are recorded ones that no more are added to.
+        comparison: an open comparison, with two or more replicates of each contestant.
+        policy: the policy with level and threshold.
+        is_champion_fixed: whether the champion's replicates are recorded ones, to which none are added.
     """
     look = comparison.look
     if math.isnan(comparison.p_value) and look.share:

@@ -1,10 +1,9 @@
-"""Compare challengers with the champion: one p-value and one interval each, corrected as a family.
+"""Compare challengers with the champion: one p-value and one interval for each, corrected as a family.
 
-The question is always: is the improvement larger than the policy's threshold? Its one-sided test has error rate
-alpha = 1 - level. The interval is two-sided at 1 - 2 alpha, so each of its ends is a one-sided limit with that same
-rate. Its near end lies beyond the threshold where the test says yes (promoted); its far end lies short of it where
-the data exclude it (kept). Two one-sided tests: Schuirmann (1987), Journal of Pharmacokinetics and Biopharmaceutics
-15(6)."""
+The question is always: is the improvement larger than the policy's threshold? The one-sided test has error rate alpha =
+1 - level. The interval is two-sided at 1 - 2 alpha, so each end is a one-sided limit with the same rate. If its near
+end is beyond the threshold, the test says yes (promoted). If its far end is short of it, the data exclude a yes (kept).
+Two one-sided tests: Schuirmann (1987), Journal of Pharmacokinetics and Biopharmaceutics 15(6)."""
 
 from __future__ import annotations
 
@@ -29,7 +28,7 @@ Answer = Literal["shown", "excluded", "open"]
 
 @dataclass(frozen=True, kw_only=True)
 class Samples:
-    """The values that a comparison rests on; pairs stand side by side, NaN where one of a pair is missing."""
+    """Holds the values of a comparison. Pairs have equal indices, with NaN if one of a pair is missing."""
 
     challenger: np.ndarray  # (replicate,)
     champion: np.ndarray  # (replicate,)
@@ -38,7 +37,7 @@ class Samples:
 
     @property
     def n_each(self) -> tuple[int, int]:
-        """Finite values that count, of challenger and champion; of pairs twice the same."""
+        """Give the numbers of finite values of challenger and champion; for pairs they are equal."""
         if TESTS[self.test].is_paired:
             n_pairs = int((np.isfinite(self.challenger) & np.isfinite(self.champion)).sum())
             return n_pairs, n_pairs
@@ -46,13 +45,13 @@ class Samples:
 
     @property
     def n(self) -> int:
-        """Pairs, or the smaller of two groups."""
+        """Give the number of pairs, or the size of the smaller group."""
         return min(self.n_each)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ChallengerComparison:
-    """One challenger against the champion."""
+    """Holds the comparison of one challenger with the champion."""
 
     samples: Samples
     difference: Interval | None  # challenger minus champion; None where there are too few values
@@ -68,14 +67,14 @@ class ChallengerComparison:
 
     @property
     def skewness(self) -> float:
-        """Of the improvements in this look's pairs; without pairs of the challenger's values. Negative: bad tail."""
+        """Give the skewness of improvements in this look's pairs, or of the challenger's values. Negative: bad tail."""
         samples = self.samples
         values = samples.challenger - (samples.champion if TESTS[samples.test].is_paired else 0.0)
         return self.sign * skewness_of(values[np.isfinite(values)])
 
     @property
     def n(self) -> int:
-        """Pairs of all looks that count, or the smaller of two groups."""
+        """Give the number of pairs of all looks that count, or the size of the smaller group."""
         return sum(self.n_pairs)
 
 
@@ -84,19 +83,19 @@ def compare_all(
 ) -> list[ChallengerComparison]:
     """Compare each challenger with the champion.
 
-    Every challenger counts in the family, also one that is refused later for other reasons. Otherwise those with bad
-    results would leave, and the family would be the lucky ones. A test that cannot be made counts as a p-value of 1.
-    A p-value is divided by its look's share of the error rate before it enters the family.
+    Every challenger counts in the family, even if it is refused later for other reasons. Otherwise challengers with bad
+    results would leave the family. A test that cannot be made counts as a p-value of 1. A p-value is divided by its
+    look's share of the error rate before the correction.
 
     Args:
-        challengers: comparable by design: same data, not the champion itself.
-        champion: with replicates on the same seeds where `is_paired`.
-        policy: test, level, threshold, correction.
-        looks: one a challenger.
+        challengers: challengers with the same data as the champion, without the champion itself.
+        champion: the champion, with replicates on the same seeds if `is_paired`.
+        policy: the policy with test, level, threshold and correction.
+        looks: one for each challenger.
         is_paired: whether contestants ran on common fresh seeds.
 
     Raises:
-        DataError: a seed that stands twice in one evidence where seeds make pairs.
+        DataError: a seed occurs twice in one evidence although seeds make pairs.
     """
     samples = [samples_of(challenger, champion, policy, is_paired=is_paired) for challenger in challengers]
     values = objectives(champion)
@@ -113,7 +112,7 @@ def compare_all(
 
 
 def samples_of(challenger: Evidence, champion: Evidence, policy: Policy, *, is_paired: bool) -> Samples:
-    """Put the values of two contestants side by side, as the policy's test takes them."""
+    """Collect the values of two contestants as the policy's test takes them."""
     test = test_of(policy, is_paired=is_paired and _are_pairs(challenger, champion))
     if not TESTS[test].is_paired:
         a, b = objectives(challenger), objectives(champion)
@@ -128,7 +127,7 @@ def samples_of(challenger: Evidence, champion: Evidence, policy: Policy, *, is_p
 
 
 def test_of(policy: Policy, *, is_paired: bool) -> str:
-    """The policy's test, or its twin where that fits contestants with, or without, common fresh seeds."""
+    """Return the policy's test, or its twin if pairing needs that."""
     chosen = TESTS[policy.test]
     return chosen.twin if chosen.twin and chosen.is_paired != is_paired else policy.test
 
@@ -148,7 +147,7 @@ def _are_pairs(challenger: Evidence, champion: Evidence) -> bool:
 
 
 def objectives(evidence: Evidence) -> np.ndarray:
-    """The objective of each run: (replicate,), NaN where it has not finished with a finite one."""
+    """Return the objective of each run, (replicate,), NaN if it has not finished with a finite one."""
     values = np.array([_objective(run.objective, run.outcome) for run in evidence.runs], dtype=np.float64)
     return np.where(np.isfinite(values), values, math.nan)
 

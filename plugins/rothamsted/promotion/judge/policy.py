@@ -1,4 +1,4 @@
-"""The schema of a policy file: the rules by which a model is promoted, with their types, bounds and defaults."""
+"""Define the schema of a policy file: the rules by which a model is promoted, with types, bounds and defaults."""
 
 from __future__ import annotations
 
@@ -175,23 +175,23 @@ class Policy(BaseModel):
         return self
 
     def read_from(self, file: str) -> Policy:
-        """Return the policy with the file that it was read from, for the record."""
+        """Return the policy with the file that it was read from."""
         policy = self.model_copy()
         policy._file = file
         return policy
 
     @property
     def is_from_outside(self) -> bool:
-        """Whether it was read from a file that does not lie in registry/."""
+        """Say whether it was read from a file outside registry/."""
         return bool(self._file) and not self._file.startswith("registry/")
 
     @property
     def file(self) -> str:
-        """The file that it was read from, relative to the project's root; empty for one made in a program."""
+        """Give the file that it was read from, relative to the project's root; empty for one made in a program."""
         return self._file
 
     def threshold(self, champion: np.ndarray) -> float:
-        """What the improvement must exceed: positive or zero for superiority, negative for non-inferiority.
+        """Return what the improvement must exceed: positive or zero for superiority, negative for non-inferiority.
 
         Args:
             champion: the finite values of its replicates.
@@ -206,13 +206,13 @@ class Policy(BaseModel):
         return found
 
     def share_of(self, look: int) -> float:
-        """Return what a look at one challenger may spend of the error rate.
+        """Return the share of the error rate that a look at one challenger may spend.
 
-        Equal shares where the policy states the number of looks, and nothing after the last. Else 0.8 for the first,
-        then 0.1, 0.033, 0.017, ...: 0.2 / (look * (look - 1)), which adds up to 1 over all looks.
+        If the policy states the number of looks, shares are equal, and 0 after the last. Otherwise it is 0.8 for the
+        first look, then 0.1, 0.033, 0.017, ...: 0.2 / (look * (look - 1)). These add up to 1 over all looks.
 
         Args:
-            look: 1, 2, ...
+            look: number of the look, 1, 2, ...
         """
         if self.looks is not None:
             return 1 / self.looks if look <= self.looks else 0.0
@@ -220,12 +220,12 @@ class Policy(BaseModel):
 
     @property
     def sign(self) -> float:
-        """What turns a difference into an improvement: -1 where lower is better."""
+        """Give the factor that turns a difference into an improvement: -1 if lower is better, else 1."""
         return -1.0 if self.objective.direction == "minimize" else 1.0
 
     @property
     def alpha(self) -> float:
-        """The error rate of the whole family of challengers."""
+        """Give the error rate of the whole family of challengers."""
         return 1 - self.level
 
 

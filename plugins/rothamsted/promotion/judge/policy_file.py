@@ -25,7 +25,7 @@ def load_policy(path: str | Path, root: Path) -> Policy:
     """Read a policy file.
 
     Args:
-        path: the file; a relative one is looked for below `root`.
+        path: path of the file; a relative path is below `root`.
         root: the project's root.
 
     Raises:
@@ -47,10 +47,10 @@ def load_policy(path: str | Path, root: Path) -> Policy:
 
 
 def load_judging(path: str | Path, root: Path, *, allow_policy: bool = False) -> Policy:
-    """Read the policy file that is to judge: of registry/, whose files a team has agreed on, unless others are allowed.
+    """Read the policy file that judges. It must lie in registry/, unless others are allowed.
 
     Raises:
-        SpecError: as `load_policy`; or it lies elsewhere.
+        SpecError: as `load_policy`; or the file lies elsewhere.
     """
     policy = load_policy(path, root)
     if policy.is_from_outside and not allow_policy:
@@ -62,18 +62,18 @@ def load_judging(path: str | Path, root: Path, *, allow_policy: bool = False) ->
 
 
 def find_policy(root: Path, study: str, *, sweep: str = "") -> Path:
-    """The policy that judges a sweep: the one that names it, else the one of its study.
+    """Find the policy that judges a sweep: the one that names it, else the one of its study.
 
     Args:
         root: the project's root, with the folder of policies.
-        study: of the sweep.
-        sweep: its name.
+        study: study of the sweep.
+        sweep: name of the sweep.
 
     Returns:
         The file, relative to `root`.
 
     Raises:
-        SpecError: no policy or several, or a policy file with one of these names that does not hold together.
+        SpecError: there is no policy or several, or a policy file with one of these names has a mistake.
     """
     policies = policies_for(root, study, sweep)
     named = [path for path, policy in policies if sweep and policy.sweep == sweep and policy.study in (None, study)]
@@ -132,14 +132,14 @@ def _keys_beside(location: Sequence[Any]) -> list[str]:
 
 
 def policies_for(root: Path, *names: str) -> list[tuple[Path, Policy]]:
-    """The policies of the folder, without files that do not hold together and have none of these names in them.
+    """Return the policies of the folder. Files with mistakes are left out if they contain none of these names.
 
     Args:
         root: the project's root.
-        names: of a study, a sweep or a model; empty ones count nothing.
+        names: names of a study, a sweep or a model; empty names are ignored.
 
     Raises:
-        SpecError: a file that does not hold together has one of the names, so that it may be the one to judge by.
+        SpecError: a file with a mistake contains one of the names, so it may be the one that judges.
     """
     policies: list[tuple[Path, Policy]] = []
     for path in sorted(path.relative_to(root) for path in (root / FOLDER).glob("*.yaml")):

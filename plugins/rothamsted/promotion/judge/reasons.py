@@ -1,4 +1,4 @@
-"""Say a verdict in plain, complete sentences, with the numbers that they rest on.
+"""Write a verdict in complete sentences, with its numbers.
 
 The first sentence of a verdict names the decision and its reason."""
 
@@ -20,12 +20,12 @@ UNDECIDED = "Undecided: the replicates neither show nor exclude"
 
 
 def named(champion: Evidence) -> str:
-    """The champion in a sentence."""
+    """Name the champion in a sentence."""
     return f"the champion (version {champion.version})" if champion.version else f"the champion ({champion.label})"
 
 
 def first_champion(policy: Policy, interval: Interval | None, n_constraints: int) -> str:
-    """Promoted without a champion."""
+    """Say promoted: there was no champion."""
     mean = (
         ""
         if interval is None
@@ -40,12 +40,12 @@ def first_champion(policy: Policy, interval: Interval | None, n_constraints: int
 
 
 def champion_itself(champion: Evidence) -> str:
-    """Kept: there is no challenger."""
+    """Say kept: the winner is the champion itself."""
     return f"Kept: the challenger is {named(champion)}: the same condition, code and data. There is nothing to compare."
 
 
 def other_data(challenger: Evidence, champion: Evidence) -> str:
-    """Kept: the data differ."""
+    """Say kept: the data differ."""
     return (
         f"Kept: the challenger trained on other data than {named(champion)} (digest {_digest(challenger)} against "
         f"{_digest(champion)}), and the policy compares on the same data only (same_data: digest)."
@@ -53,7 +53,7 @@ def other_data(challenger: Evidence, champion: Evidence) -> str:
 
 
 def diverged(n_diverged: int, n_runs: int) -> str:
-    """Kept: a condition with a diverged replicate has no mean."""
+    """Say kept: a condition with a diverged replicate has no mean."""
     return (
         f"Kept: {n_diverged} of the challenger's {count(n_runs, 'replicate')} diverged. The mean of the others would "
         "be too good."
@@ -61,7 +61,7 @@ def diverged(n_diverged: int, n_runs: int) -> str:
 
 
 def failed(n_failed: int, n_runs: int, policy: Policy) -> str:
-    """Undecided: too much is missing."""
+    """Say undecided: too many replicates are missing."""
     return (
         f"Undecided: {n_failed} of the challenger's {count(n_runs, 'replicate')} failed or have no finite "
         f"{policy.objective.metric}, and the policy allows {policy.most_failed or 'none'} (most_failed): run them "
@@ -70,7 +70,7 @@ def failed(n_failed: int, n_runs: int, policy: Policy) -> str:
 
 
 def too_few(n: int, policy: Policy, *, are_pairs: bool) -> str:
-    """Undecided: fewer replicates of the challenger, or pairs, than the policy asks for."""
+    """Say undecided: the challenger has fewer replicates, or pairs, than the policy asks for."""
     what = count(n, "pair" if are_pairs else "replicate")
     of_whom = "of challenger and champion at one seed" if are_pairs else "of the challenger"
     return (
@@ -80,7 +80,7 @@ def too_few(n: int, policy: Policy, *, are_pairs: bool) -> str:
 
 
 def champion_has_too_few(champion: Evidence, n: int, policy: Policy, is_paired: bool) -> str:
-    """Undecided: fewer replicates of the champion than the policy asks for."""
+    """Say undecided: the champion has fewer replicates than the policy asks for."""
     which = "" if is_paired else "recorded "
     return (
         f"Undecided: {count(n, f'{which}replicate')} of {named(champion)} can be used, and the policy asks for "
@@ -89,17 +89,17 @@ def champion_has_too_few(champion: Evidence, n: int, policy: Policy, is_paired: 
 
 
 def unmet_constraints(met: Sequence[ConstraintResult]) -> tuple[str, ...]:
-    """A sentence for each constraint that is not met."""
+    """Return a sentence for each constraint that is not met."""
     return tuple(f"The constraint {one.text} is not met: {one.reason}." for one in met if not one.is_met)
 
 
 def kept(sentences: Sequence[str]) -> tuple[str, ...]:
-    """Make the first of some sentences the one that names the decision."""
+    """Make the first sentence name the decision "kept"."""
     return (f"Kept: {sentences[0][0].lower()}{sentences[0][1:]}", *sentences[1:])
 
 
 def missing_runs(evidence: Evidence) -> tuple[str, ...]:
-    """How many replicates of a challenger do not count."""
+    """Say how many replicates of a challenger do not count."""
     n_missing = len(evidence.runs) - sum(math.isfinite(value) for value in objectives(evidence))
     if not n_missing:
         return ()
@@ -109,13 +109,13 @@ def missing_runs(evidence: Evidence) -> tuple[str, ...]:
 
 
 def measured(champion: Evidence, policy: Policy, comparison: ChallengerComparison) -> str:
-    """What the comparison says of the policy's question, with the numbers."""
+    """Say what the comparison answers to the policy's question, with the numbers."""
     opening = OPENING.get(comparison.answer, UNDECIDED)
     return f"{opening} {_claim(champion, policy, comparison.threshold)}: {_numbers(policy, comparison)}."
 
 
 def plan(more: More, champion: Evidence, policy: Policy, comparison: ChallengerComparison, is_paired: bool) -> str:
-    """How many more replicates would decide an open comparison."""
+    """Say how many more replicates would decide an open comparison."""
     if more.obstacle == "no spread":
         return f"More replicates would not decide it: {comparison.note}; test: permutation needs no spread."
     if more.obstacle == "last look":
@@ -139,7 +139,7 @@ def plan(more: More, champion: Evidence, policy: Policy, comparison: ChallengerC
 
 
 def design(champion: Evidence, policy: Policy, comparison: ChallengerComparison, is_paired: bool) -> tuple[str, ...]:
-    """How the contestants were compared, where that is not what a reader expects."""
+    """Say how the contestants were compared, if that is not what a reader expects."""
     sentences = []
     if not is_paired:
         is_replaced = comparison.samples.test != policy.test
@@ -159,7 +159,7 @@ def design(champion: Evidence, policy: Policy, comparison: ChallengerComparison,
 
 
 def missing_values(comparison: ChallengerComparison) -> tuple[str, ...]:
-    """How many pairs or values were left out."""
+    """Say how many pairs or values were left out."""
     n_excluded = comparison.samples.n_excluded
     if not n_excluded:
         return ()
@@ -169,7 +169,7 @@ def missing_values(comparison: ChallengerComparison) -> tuple[str, ...]:
 
 
 def champion_diverged(champion: Evidence) -> tuple[str, ...]:
-    """A champion that diverged is compared by its lucky replicates, which favours it."""
+    """Say that a champion with diverged replicates is compared by its other ones, which favours it."""
     n_diverged = sum(run.outcome == "diverged" for run in champion.runs)
     if not n_diverged:
         return ()
@@ -180,12 +180,12 @@ def champion_diverged(champion: Evidence) -> tuple[str, ...]:
 
 
 def best_of_several(n_rivals: int, policy: Policy) -> str:
-    """Of several that pass only one is promoted."""
+    """Say that of several challengers that pass only one is promoted."""
     return f"{count(n_rivals, 'other challenger')} passed too; this one has the best mean {policy.objective.metric}."
 
 
 def runner_up(best: Evidence, sentences: Sequence[str], policy: Policy) -> tuple[str, ...]:
-    """Kept, because another one that passes is better; what it passed by stays."""
+    """Say kept: another challenger that passes is better. Its own sentences stay."""
     passed = sentences[0].removeprefix("Promoted: ")
     first = f"Kept: it passed, and so did '{best.label}', which is promoted for its better mean"
     return (f"{first} {policy.objective.metric}.", f"{passed[0].upper()}{passed[1:]}", *sentences[1:])

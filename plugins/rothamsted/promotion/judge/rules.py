@@ -1,4 +1,4 @@
-"""The promotion rules, rows of `catalog.RULES`: what an improvement must exceed, from the policy's number."""
+"""Define the promotion rules, rows of `catalog.RULES`: the threshold of an improvement from the policy's number."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import numpy as np
 
 
 def superiority(amount: float, champion: np.ndarray) -> float:
-    """Better by more than the smallest improvement that matters."""
+    """Demand an improvement by more than the smallest one that matters."""
     return amount
 
 
 def non_inferiority(amount: float, champion: np.ndarray) -> float:
-    """Worse by less than the margin, if at all."""
+    """Demand a loss of less than the margin, if any."""
     return -amount

@@ -1,7 +1,7 @@
-"""Say how far a promotion can be trusted where a few bad seeds weigh much.
+"""Say how far a promotion can be trusted if a few bad seeds matter much.
 
-A long tail on the bad side makes a test of the mean promote too often, above all where the replicates do not show
-the tail. The figures are simulated: a challenger with exponential losses and the champion's mean, nominal 5 %."""
+A long tail on the bad side makes a test of the mean promote too often, most of all if the replicates do not show the
+tail. The figures are simulated: a challenger with exponential losses and the champion's mean, nominal 5 %."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PROMOTED: Mapping[str, Mapping[int, float]] = {
 
 
 def skewed(comparison: ChallengerComparison) -> tuple[str, ...]:
-    """Return the warning that belongs to a promotion; nothing where the test holds, or nobody is promoted."""
+    """Return the warning for a promotion; nothing if the test is valid, or nothing is promoted."""
     samples, skewness = comparison.samples, comparison.skewness
     n = samples.n_each[0]
     has_tail = skewness <= LONG_TAIL

@@ -1,6 +1,6 @@
 """Decide about each challenger: promoted, kept (the champion stays) or undecided, and why.
 
-A pure function of evidence and policy: nothing is read, trained or written here. `numbers` computes, `reasons` has
+It is a pure function of evidence and policy: nothing is read, trained or written. `numbers` computes, and `reasons` has
 the sentences."""
 
 from __future__ import annotations
@@ -47,17 +47,17 @@ def decide(
 
     Args:
         challengers: the evidence for each, on seeds that the search did not use.
-        champion: its evidence; None where no version holds the alias.
-        policy: its rules.
+        champion: the champion's evidence; None if no version has the alias.
+        policy: the policy.
         is_paired: whether contestants ran on common fresh seeds; else the champion's replicates are recorded ones.
-        looks: one a challenger; None: the first look at each of them.
+        looks: one for each challenger; None: each has its first look.
 
     Returns:
-        One verdict a challenger, in their order; at most one is "promoted".
+        One verdict for each challenger, in their order; at most one is "promoted".
 
     Raises:
         SpecError: the policy is for another metric, study or sweep.
-        DataError: evidence with a seed that stands twice, where seeds make pairs.
+        DataError: a seed occurs twice in evidence although seeds make pairs.
     """
     check_policy_fits(policy, challengers, champion)
     met = [check_constraints(one, policy.constraints, level=policy.level) for one in challengers]
@@ -93,12 +93,12 @@ def check_policy_fits(policy: Policy, challengers: Sequence[Evidence], champion:
 
 
 def representative(evidence: Evidence) -> EvidenceRun:
-    """The replicate that stands for a model: the median by the objective, never the best.
+    """Return the replicate that represents a model: the median by the objective, never the best.
 
-    Of an even number the lower of the two in the middle; ties go by run id.
+    Of an even number it is the lower of the two in the middle. Ties are broken by run id.
 
     Raises:
-        DataError: fewer than three finished replicates, whose median could be the best of them.
+        DataError: there are fewer than three finished replicates, so the median could be the best.
     """
     values = objectives(evidence)
     finite = [(float(value), run) for value, run in zip(values, evidence.runs, strict=True) if math.isfinite(value)]
@@ -112,7 +112,7 @@ def representative(evidence: Evidence) -> EvidenceRun:
 
 
 def is_champion_itself(challenger: Evidence, champion: Evidence) -> bool:
-    """Whether a challenger is the champion's configuration, code and data; a code that is unknown never is."""
+    """Return whether a challenger has the champion's condition, code and data. Unknown code is never the same."""
     return (
         challenger.study == champion.study
         and dict(challenger.config) == dict(champion.config)

@@ -1,1 +1,1 @@
-"""What is written of a decision: registry changes, their history, texts, rollback."""
+"""Write decisions down: registry changes, their history, texts, rollback."""

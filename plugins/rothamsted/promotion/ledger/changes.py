@@ -1,6 +1,6 @@
 """Read and write the changes of a model's champion: when, from which version to which, and why.
 
-Each change is one tag of the registered model, so that the registry alone holds the history."""
+Each change is one tag of the registered model, so the registry has the whole history."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MAX_REASON_LENGTH = 1_000  # characters; the rest of an entry is short, and a ta
 
 @dataclass(frozen=True, kw_only=True)
 class ChampionChange:
-    """One change of the champion, written with the change itself or before it (see `took_effect`)."""
+    """Holds one change of the champion, written with the change itself or before it (see `took_effect`)."""
 
     number: int
     kind: Literal["promotion", "rollback"]
@@ -32,17 +32,17 @@ class ChampionChange:
 
 
 def change_tag(entry: ChampionChange) -> dict[str, str]:
-    """Return a change as a tag of the registered model; a reason that is too long is cut."""
+    """Return a change as a tag of the registered model. A long reason is cut."""
     values = {**asdict(entry), "reason": _cut(entry.reason)}
     number = values.pop("number")
     return {f"{PREFIX}{number:06d}": json.dumps(values, ensure_ascii=True)}
 
 
 def read_changes(model_tags: Mapping[str, str], *, alias: str | None = None) -> list[ChampionChange]:
-    """Return the changes on record, in order; those of one alias where it is named.
+    """Return the recorded changes in order: all, or those of one alias.
 
     Raises:
-        StoreError: a tag that is no change.
+        StoreError: a tag is not a change.
     """
     entries = []
     for key in sorted(key for key in model_tags if key.startswith(PREFIX)):
@@ -58,8 +58,8 @@ def read_changes(model_tags: Mapping[str, str], *, alias: str | None = None) -> 
 def took_effect(entries: Sequence[ChampionChange], champion: str | None) -> list[bool]:
     """Return for each change whether it was made.
 
-    One that was written before the alias moved may not have been made. It was if the next change starts from its
-    version, or if its version is the champion now.
+    A change that was written before the alias moved may not have been made. It was made if the next change starts from
+    its version, or if its version is the champion now.
     """
     later = [*(entry.old for entry in entries), champion][1:]
     return [entry.is_certain or entry.new == after for entry, after in zip(entries, later, strict=True)]

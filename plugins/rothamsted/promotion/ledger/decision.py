@@ -1,4 +1,4 @@
-"""What a promotion came to, as a value: for the terminal, for a sweep that promotes, and for tests."""
+"""Define the outcome of a promotion as a value, for the terminal and for a sweep that promotes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rothamsted.promotion.types import Decision, Evidence
 
 @dataclass(frozen=True, kw_only=True)
 class Decided:
-    """What was decided about one candidate."""
+    """Holds what was decided about one candidate."""
 
     label: str
     version: str  # empty in a dry run of what is not registered yet
@@ -25,7 +25,7 @@ class Decided:
 
 @dataclass(frozen=True, kw_only=True)
 class PromotionOutcome:
-    """What a promotion came to."""
+    """Holds the outcome of a promotion."""
 
     model: str
     sweep: str
@@ -40,7 +40,7 @@ class PromotionOutcome:
 
 
 def nothing_to_do(candidates: Candidates, record: ChampionRecord, policy: Policy, *, dry_run: bool) -> PromotionOutcome:
-    """The winner is champion already, by the same runs: return what was decided then."""
+    """Return the earlier decision if the winner is champion already, by the same runs."""
     found = []
     for evidence in candidates.evidences:
         version = record.version_of(evidence)
@@ -52,7 +52,7 @@ def nothing_to_do(candidates: Candidates, record: ChampionRecord, policy: Policy
 
 
 def previewed(candidates: Candidates, record: ChampionRecord, judgement: Judgement) -> PromotionOutcome:
-    """Return what a promotion would come to; nothing was written."""
+    """Return the outcome that a promotion would have. Nothing was written."""
     found = []
     for evidence, verdict in zip(candidates.evidences, judgement.verdicts, strict=True):
         version = record.version_of(evidence)
@@ -63,7 +63,7 @@ def previewed(candidates: Candidates, record: ChampionRecord, judgement: Judgeme
 
 
 def decided(evidence: Evidence, version: str, recorded: RecordedVerdict) -> Decided:
-    """Return one candidate with its verdict as it is on record."""
+    """Return one candidate with its recorded verdict."""
     return Decided(label=evidence.label, version=version, decision=recorded.decision, reasons=recorded.reasons)
 
 
@@ -77,7 +77,7 @@ def outcome(
     is_dry_run: bool,
     was_champion: bool = False,
 ) -> PromotionOutcome:
-    """Put the outcome together from sweep, model and champion."""
+    """Make the outcome from sweep, model and champion."""
     return PromotionOutcome(
         model=model,
         sweep=candidates.sweep.name,

@@ -1,6 +1,6 @@
 """Make the previous champion the champion again, with the reason on record.
 
-Nothing is compared or trained: a rollback works at once, also when runs are gone."""
+Nothing is compared or trained, so a rollback is quick and works even if runs were deleted."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ RESTORED = "rothamsted.restored"  # tag of a version: JSON: when it became champ
 
 @dataclass(frozen=True, kw_only=True)
 class RolledBack:
-    """What a rollback did."""
+    """Holds what a rollback did."""
 
     model: str
     old: str  # version that was champion
@@ -37,19 +37,19 @@ class RolledBack:
 def rollback(model: str, *, registry: ModelRegistry, aliases: Aliases, reason: str = "") -> RolledBack:
     """Make the previous champion the champion again.
 
-    The version that loses the alias is tagged with the reason, and promotion refuses it from then on. The alias of
-    the previous champion moves to the version that the restored one had replaced, so that rolling back twice goes
-    two champions back. Where there was none, that alias is removed.
+    The version that loses the alias is tagged with the reason, and promotion refuses it from then on. The alias of the
+    previous champion moves to the version that the restored one had replaced, so rolling back twice goes two champions
+    back. If there was none, that alias is removed.
 
     Args:
-        model: Registered model.
-        registry: Where it is.
-        aliases: Of champion and previous champion.
-        reason: Why, for the record.
+        model: Name of the registered model.
+        registry: The registry of the model.
+        aliases: Aliases of champion and previous champion.
+        reason: The reason, for the record.
 
     Raises:
-        PromotionError: No champion, or none before it.
-        StoreError: No such model, no answer; a SQL store is then as it was.
+        PromotionError: There is no champion, or none before it.
+        StoreError: There is no such model, or no answer. A SQL store is then unchanged.
     """
     registry.check_reachable()
     registry.model(model)

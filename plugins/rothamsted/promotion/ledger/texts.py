@@ -25,7 +25,7 @@ _FEW = 12  # seeds that are written out
 
 @dataclass(frozen=True, kw_only=True)
 class JudgedCandidate:
-    """One candidate of a judgement, with the version that it is registered as."""
+    """Holds one candidate of a judgement with its registered version."""
 
     version: str
     evidence: Evidence  # that it is registered with
@@ -57,7 +57,7 @@ def description(entry: JudgedCandidate, judgement: Judgement) -> str:
 
 
 def artifact(entry: JudgedCandidate, judgement: Judgement, candidates: Candidates) -> str:
-    """Return a verdict and everything that it rests on, as JSON."""
+    """Return a verdict with all its evidence, as JSON."""
     content: dict[str, Any] = {
         "model": judgement.policy.model,
         "version": entry.version,

@@ -1,6 +1,6 @@
 """Read the history of a registered model: its versions, their verdicts, and when each was champion.
 
-The registry alone is read; no run has to be there."""
+Only the registry is read; runs may be gone."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from rothamsted.tracking.registry.registered import ModelRegistry
 
 @dataclass(frozen=True, kw_only=True)
 class ChampionTerm:
-    """A time in which a version was champion."""
+    """Holds a time in which a version was champion."""
 
     from_ms: int  # milliseconds since 1970
     to_ms: int | None  # None: it still is, or the end is not on record
@@ -31,7 +31,7 @@ class ChampionTerm:
 
 @dataclass(frozen=True, kw_only=True)
 class VersionHistory:
-    """One version of a registered model."""
+    """Holds one version of a registered model."""
 
     version: str
     registered_ms: int
@@ -44,7 +44,7 @@ class VersionHistory:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelHistory:
-    """A registered model over time."""
+    """Holds the history of a registered model."""
 
     model: str
     rows: tuple[VersionHistory, ...]  # by version
@@ -56,7 +56,7 @@ def history(model: str, *, registry: ModelRegistry, aliases: Aliases) -> ModelHi
     """Read the history of a registered model.
 
     Raises:
-        StoreError: No such model; the message names those that exist.
+        StoreError: There is no such model; the message names those that exist.
     """
     registry.check_reachable()
     found = registry.model(model)
@@ -75,7 +75,7 @@ def history(model: str, *, registry: ModelRegistry, aliases: Aliases) -> ModelHi
 
 
 def versions_table(told: ModelHistory) -> Table:
-    """The versions in the terminal."""
+    """Return the table of versions for the terminal."""
     table = Table(title=escape(f"Versions of {told.model}"), caption="times are UTC")
     for header in ("version", "registered"):
         table.add_column(header, no_wrap=True)
@@ -97,7 +97,7 @@ def versions_table(told: ModelHistory) -> Table:
 
 
 def changes_table(told: ModelHistory) -> Table:
-    """The changes of the champion in the terminal."""
+    """Return the table of the champion's changes for the terminal."""
     table = Table(title=escape(f"Champions of {told.model}"), caption="times are UTC")
     for header in ("when", "by", "from", "to"):
         table.add_column(header, no_wrap=True)

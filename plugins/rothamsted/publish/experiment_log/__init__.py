@@ -1,1 +1,1 @@
-"""EXPERIMENT_LOG.md: a section a sweep, with what was asked, what was changed, what came out and what was learned."""
+"""Write EXPERIMENT_LOG.md: a section for each sweep with question, changes, result and what was learned."""

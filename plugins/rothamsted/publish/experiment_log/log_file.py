@@ -1,4 +1,4 @@
-"""The file of the log: read, changed and moved into place by one writer at a time."""
+"""Read, change and replace the file of the log, one writer at a time."""
 
 from __future__ import annotations
 
@@ -20,17 +20,16 @@ _WAY_OUT = "give another file"
 
 
 def write_section(path: Path, section: LogSection) -> bool:
-    """Put a section into a log, which is made where missing; returns whether the file has changed.
+    """Write a section into a log, which is made if it is missing, and return whether the file has changed.
 
-    The folder is locked meanwhile, so that of several writers none loses the section of another. The file is moved into
-    place in one step.
+    The folder is locked meanwhile, so that writers do not lose each other's sections. The file is replaced in one step.
 
     Args:
         path: of the log; a link is followed.
         section: of one sweep.
 
     Raises:
-        UserError: it is no file of UTF-8 text, its section of this sweep has no end, or it cannot be written.
+        UserError: it is not a UTF-8 text file, its section of this sweep has no end, or it cannot be written.
     """
     place, target = f"experiment log {path}", path.resolve()
     with _alone_in(target.parent, place):

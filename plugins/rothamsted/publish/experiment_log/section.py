@@ -1,4 +1,4 @@
-"""One section of the log: hypothesis, what differs from the baseline, result with intervals and verdict, links."""
+"""Write one section of the log: hypothesis, differences from the baseline, result with intervals and verdict, links."""
 
 from __future__ import annotations
 
@@ -120,12 +120,12 @@ def section_of(
 
 
 def put_in(text: str, section: LogSection) -> str | None:
-    """The text of a log with a section: in the place of that of the same sweep, else at the end.
+    """Return the text of a log with a section: in place of the same sweep's section, else at the end.
 
-    What its reader wrote of what was learned stays, and so does a hypothesis that was given where none is given now.
+    The reader's text on what was learned stays, and so does an earlier given hypothesis if none is given now.
 
     Returns:
-        The text; None where the section of this result is there already.
+        The text; None if it has the section of this result already.
 
     Raises:
         ValueError: the section of the sweep has no end.

@@ -1,4 +1,4 @@
-"""Puts a sweep into an experiment log: at its end, or when somebody asks for it."""
+"""Write a sweep into an experiment log: at its end, or on request."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def log_sweep(
     hypothesis: str | None = None,
     defaults: Mapping[str, Any] | None = None,
 ) -> bool:
-    """Write the section of a sweep; returns whether the log has changed.
+    """Write the section of a sweep, and return whether the log has changed.
 
-    The same parts are computed whoever calls, so that the same result is the same text.
+    Every caller gets the same parts, so that the same result gives the same text.
 
     Args:
         path: of the log.
@@ -36,7 +36,7 @@ def log_sweep(
         defaults: dotted parameter -> default of what is trained; None: not known.
 
     Raises:
-        UserError: nothing has come to a result, or the log cannot be written.
+        UserError: there is no result, or the log cannot be written.
     """
     check_results(dataset, "experiment log")
     analysis = analyze(dataset, settings_of(dataset.statistics), parts=QUICK)

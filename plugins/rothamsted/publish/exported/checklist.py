@@ -1,7 +1,7 @@
-"""Answers to the items of the NeurIPS paper checklist on error bars and on computing, from what is on record.
+"""Answer the items of the NeurIPS paper checklist on error bars and computing from the record.
 
-The items are "Experiment statistical significance" and "Experiments compute resources". What is not on record is
-said to be so.
+The items are "Experiment statistical significance" and "Experiments compute resources". The answers say what is not
+recorded.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ def checklist(analysis: Analysis, compute: Compute) -> str:
     """Both items as a page of Markdown: each question of the guidelines with its answer.
 
     Args:
-        analysis: Whose intervals are shown.
-        compute: What the trainings took.
+        analysis: The analysis with the intervals.
+        compute: The computing of the trainings.
     """
     parts = [
         ("Experiment statistical significance", _error_bars(analysis)),

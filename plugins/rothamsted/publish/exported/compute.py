@@ -1,4 +1,4 @@
-"""What computing a sweep took, as far as it is on record: machines, devices, times, memory; nothing is guessed."""
+"""Collect what computing a sweep took, as far as it is recorded: machines, devices, times, memory."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ MEMORY = ("peak_memory", "system/system_memory_usage", "system/gpu_0_memory_usag
 
 @dataclass(frozen=True, kw_only=True)
 class Compute:
-    """What training took.
+    """Holds what training took.
 
     Attributes:
         machines: machine in words ("AMD EPYC, 16 cores, 64 GiB") -> runs on it.
         devices: GPU in words -> runs on it; empty: none is on record.
-        n_asked: runs whose machine was asked for, of all.
+        n_asked: number of runs that were asked for their machine.
         n_runs: all trainings that were begun: those that failed, were pruned or interrupted, and earlier attempts.
         seconds: wall-clock seconds of each run by how it ended, from its start to its end.
-        n_open: runs without an end, in no sum.
-        memory: metric of used memory -> its largest last value over the runs; empty: nobody logged one.
+        n_open: number of runs without an end, which are in no sum.
+        memory: metric of used memory -> its largest last value over the runs; empty: none was logged.
         python: versions of Python that are on record.
-        workers: how many there were, as the sweep's file asks; empty: not known.
+        workers: number of workers, as the sweep's file says; empty: not known.
         is_shared: several replicates were trained in one call, so that their times overlap.
     """
 
@@ -52,7 +52,7 @@ class Compute:
 
 
 def compute_of_sweep(found: SweepRuns, *, uri: str) -> Compute:
-    """What the trainings of a sweep took, every attempt counted.
+    """Return what the trainings of a sweep took, counting every attempt.
 
     Args:
         found: The sweep on record.
@@ -91,7 +91,7 @@ def compute_of_sweep(found: SweepRuns, *, uri: str) -> Compute:
 
 
 def compute_of_runs(dataset: Dataset) -> Compute:
-    """What the runs of no sweep took: their times alone are on record."""
+    """Return what runs without a sweep took: only their times are recorded."""
     seconds: dict[str, list[float]] = {}
     for one in dataset.replicates:
         if math.isfinite(one.seconds):

@@ -1,7 +1,7 @@
-"""Everything of a sweep, or of other runs, in one folder: tables, JSON, a copy of the search, a paper's parts, figures.
+"""Export a sweep, or other runs, to one folder: tables, JSON, a copy of the search, a paper's parts, figures.
 
-`export.json` in the folder says of what it is and lists its files. A folder that holds another export is refused, so
-that no file of one is taken for the other's.
+`export.json` in the folder names the sweep and lists the files. A folder with another export is refused, so that files
+of two exports are not mixed.
 """
 
 from __future__ import annotations
@@ -95,10 +95,10 @@ def write_folder(
 
 
 def check_folder(analysis: Analysis, folder: Path) -> None:
-    """Refuse an export of nothing, and a folder that holds the export of something else, or is none.
+    """Refuse an export without results, and a folder that holds another export or is not a folder.
 
     Raises:
-        UserError: in one line.
+        UserError: says in one line what is wrong.
     """
     check_results(analysis.dataset)
     if folder.exists() and not folder.is_dir():
@@ -216,5 +216,5 @@ def _write_manifest(analysis: Analysis, folder: Path, entries: Sequence[Mapping[
 
 
 def line_of(one: Written) -> str:
-    """What is printed of a part: where it lies, or why it is missing."""
+    """Return the printed line of a part: where it is, or why it is missing."""
     return f"no {one.text}" if one.path is None else f"{one.part}: {one.path}"

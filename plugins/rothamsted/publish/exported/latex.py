@@ -1,6 +1,6 @@
-r"""Text and tables for LaTeX: every character of a name is set as it is read, and none is a command.
+r"""Write text and tables for LaTeX: every character of a name is escaped, so that none is a command.
 
-The tables need the package booktabs, and no other.
+The tables need only the package booktabs.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What can be refused of an export before anything is computed: parts that there are none of, runs without a result."""
+"""Check an export before anything is computed: unknown parts, runs without a result."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PARTS = ("results", "tables", "study", "paper", "figures")
 
 
 def check_parts(only: Sequence[str], place: str = "export") -> None:
-    """Refuse a part that there is none of.
+    """Refuse an unknown part.
 
     Args:
         only: Names of parts.
@@ -35,7 +35,7 @@ def check_parts(only: Sequence[str], place: str = "export") -> None:
 
 
 def check_results(dataset: Dataset, place: str = "export") -> None:
-    """Refuse runs of which none has come to a result.
+    """Refuse runs without any result.
 
     Raises:
         UserError: says where to look.

@@ -1,6 +1,6 @@
-"""What each procedure is called, in words, and its published sources: keys of `references.bib`.
+"""Give the name of each procedure in words, and its published sources: keys of `references.bib`.
 
-One place for exports and for docs/references.md, which lists it all.
+Exports and docs/references.md use it.
 """
 
 from __future__ import annotations

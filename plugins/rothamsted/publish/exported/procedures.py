@@ -1,6 +1,6 @@
 """The procedures that an analysis used, each in a sentence for the methods section, with the sources it cites.
 
-Nothing is named that this analysis did not use.
+Procedures that this analysis did not use are not named.
 """
 
 from __future__ import annotations

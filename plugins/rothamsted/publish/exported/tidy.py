@@ -1,4 +1,4 @@
-"""Measurements as one long table, and the tables that go with it, as CSV and Parquet.
+"""Write measurements as one long table, and further tables, as CSV and Parquet.
 
 A row of `measurements` is one number that one training logged. `conditions` has the parameters, `replicates` how each
 training ended, `results` means, intervals and verdicts; all join on the column condition.
@@ -28,12 +28,12 @@ _MOST_AT_ONCE = 200_000  # rows of a part of the Parquet file
 
 
 def write_tables(analysis: Analysis, folder: Path, curves: Mapping[str, Mapping[str, Series]]) -> list[Path]:
-    """Write all tables into `tables/` of a folder that is there; returns the paths.
+    """Write all tables into `tables/` of an existing folder, and return the paths.
 
     Args:
         analysis: What was computed.
         folder: Where to.
-        curves: Run -> metric -> curve. A run without any has one row a metric, its last value, without step.
+        curves: Run -> metric -> curve. A run without curves has one row for each metric, its last value, without step.
 
     Raises:
         OSError: The folder cannot be written.
@@ -70,7 +70,7 @@ def arrow_table(table: Table) -> pa.Table:
 
 
 def rows_of(dataset: Dataset, curves: Mapping[str, Mapping[str, Series]]) -> Iterator[list[tuple[Any, ...]]]:
-    """The rows of `COLUMNS`, those of one replicate at a time; what is not known is None, what diverged is NaN."""
+    """Yield the rows of `COLUMNS`, replicate by replicate. Unknown values are None, diverged ones NaN."""
     has_numbers = all(one.seed.isdecimal() for one in dataset.replicates)
     for number, one in _numbered(dataset):
         seed = int(one.seed) if has_numbers else one.seed or None

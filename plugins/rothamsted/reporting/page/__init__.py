@@ -1,1 +1,1 @@
-"""Pages: the report, the comparison, and what both need to be one self-contained HTML file."""
+"""Write pages: the report and the comparison, each one self-contained HTML file."""

@@ -1,6 +1,6 @@
 """Write the page that compares runs or sweeps: their curves, parameters and results side by side.
 
-The reader chooses what is compared; the subjects need not share a sweep, a study or seeds.
+The subjects need not share a sweep, a study or seeds.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ LEAST_DIGITS = 12  # of a parameter: 0.30000000000000004 was meant as 0.3
 
 @dataclass(frozen=True, kw_only=True)
 class SubjectResult:
-    """One of the runs or sweeps that are compared."""
+    """Holds one of the runs or sweeps that are compared."""
 
     number: int  # what rows of `Comparisons` and summaries call it by
     name: str
@@ -60,7 +60,7 @@ class SubjectResult:
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """Everything that the page of a comparison shows."""
+    """Holds everything that the page of a comparison shows."""
 
     title: str
     objective: Objective
@@ -87,11 +87,11 @@ def render_comparison(
         comparison: What is compared.
         plots: Names of the figures, such as the curves by step and by wall-clock time, in their order.
         render: Draws one of them, as in `render_report`.
-        generated_at: When, as it is to be read.
-        version: Of rothamsted.
+        generated_at: Time of writing, as the page shows it.
+        version: Version of rothamsted.
 
     Raises:
-        ValueError: A drawing is not fit to stand in a page (see `inline_svg`).
+        ValueError: A drawing cannot be put into a page (see `inline_svg`).
     """
     drawn = figures(draw(name, render) for name in dict.fromkeys(plots))
     found = (
@@ -117,7 +117,7 @@ def render_comparison(
 
 
 def summary(comparison: Comparison) -> tuple[str, ...]:
-    """What the intervals say about the subjects, in words."""
+    """Say in words what the intervals show about the subjects."""
     metric = comparison.objective.metric
     scored = [one for one in comparison.subjects if one.objective is not None and one.objective.n > 0]
     lacking = [one.name for one in comparison.subjects if one not in scored]

@@ -1,4 +1,4 @@
-"""Write the page that leads to the reports of several sweeps: a row each, with its question and its best condition."""
+"""Write the index page of the reports of several sweeps: a row for each, with its question and its best condition."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from rothamsted.wording import count
 
 @dataclass(frozen=True, kw_only=True)
 class IndexRow:
-    """What the index says of one sweep.
+    """Holds the row of one sweep.
 
     Attributes:
         page: the name of its report's file, which lies beside the index.
         name: of the sweep.
         question: its file's; empty: none.
         state: complete or not.
-        n_conditions, n_replicates: that it has.
+        n_conditions, n_replicates: numbers of its conditions and replicates.
         best: its best condition; empty: none has a mean.
         metric: what it optimises.
-        estimate: of the best: on fresh seeds where there are any, else as the search saw it.
-        basis: replicates behind it, and which.
+        estimate: estimate of the best: on fresh seeds if there are any, else that of the search.
+        basis: number and kind of its replicates.
     """
 
     page: str
@@ -72,9 +72,9 @@ def render_index(rows: Sequence[IndexRow], *, generated_at: str, version: str) -
     """Write the index as one HTML document; its links lead to pages beside it.
 
     Args:
-        rows: One a sweep, in their order.
-        generated_at: When, as it is to be read.
-        version: Of rothamsted.
+        rows: One for each sweep, in their order.
+        generated_at: Time of writing, as the page shows it.
+        version: Version of rothamsted.
     """
     titles = ("Sweep", "Question", "Best condition", "Metric", "Mean", "Basis", "Conditions", "Replicates", "State")
     numbers = ("Conditions", "Replicates")

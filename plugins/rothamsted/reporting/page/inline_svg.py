@@ -1,6 +1,6 @@
-"""Check an SVG drawing and make it fit for an HTML page: shapes and text only, its own ids, nothing fetched.
+"""Check an SVG drawing for an HTML page: only shapes and text, its own ids, nothing fetched.
 
-A drawing is the only thing that goes into a page without being escaped.
+Only drawings go into a page without being escaped.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ def inline_svg(source: str, *, name: str, title: str) -> Markup:
 
     Args:
         source: The document, with or without an XML declaration.
-        name: Of the plot, unique in its page: it goes before every id, so that no two drawings share one.
+        name: Name of the plot, unique in its page. It begins every id, so that no two drawings share one.
         title: What a screen reader says.
 
     Raises:
-        ValueError: It is not well-formed, or holds an element, handler or reference that does not belong into a
-            drawing: a script, or anything that would be fetched.
+        ValueError: It is not well-formed, or has an element, handler or reference that a drawing may not have: a
+            script, or anything that would be fetched.
     """
     try:
         root = ElementTree.fromstring(source)

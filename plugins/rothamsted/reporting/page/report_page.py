@@ -1,6 +1,6 @@
 """Write the report of an analysis as one self-contained HTML page.
 
-Templates, style and script are used here only; the sections know none of them.
+Templates, style and script are used only here.
 """
 
 from __future__ import annotations
@@ -45,14 +45,14 @@ def render_report(
 
     Args:
         analysis: What is reported.
-        plots: Names of the figures, in the order in which they stand in their sections.
-        render: Draws one of them as SVG; a drawing without title and caption has its name as title. Where it
-            raises NotApplicable the report says why instead.
-        generated_at: When, as it is to be read.
-        version: Of rothamsted.
+        plots: Names of the figures, in their order within sections.
+        render: Function that draws one of them as SVG. A drawing without title and caption has its name as title. If it
+            raises NotApplicable, the report says why instead.
+        generated_at: Time of writing, as the page shows it.
+        version: Version of rothamsted.
 
     Raises:
-        ValueError: A drawing is not fit to stand in a page (see `inline_svg`).
+        ValueError: A drawing cannot be put into a page (see `inline_svg`).
     """
     drawn = tuple(draw(name, render) for name in dict.fromkeys(plots) if name != FIRST)
     marks = marks_of(analysis)
@@ -70,7 +70,7 @@ def render_report(
 
 
 def marks_of(analysis: Analysis) -> tuple[str, ...]:
-    """What must be known before any number, each once."""
+    """Return what must be known before any number, each once."""
     dataset = analysis.dataset
     marks = tuple(dict.fromkeys((*dataset.marks, *analysis.marks)))
     if not dataset.is_complete and not marks:
@@ -108,10 +108,10 @@ def draw(name: str, render: Render) -> Figure | LeftOut:
 
 
 def fill(template: str, **values: Any) -> str:
-    """Fill a template of this package: everything is escaped but drawings that were checked.
+    """Fill a template of this package. Everything is escaped, except checked drawings.
 
-    The page's security policy allows the page's own style and its own script, known by its digest, and nothing
-    else: no other script runs in it, and it fetches nothing.
+    The page's security policy allows only the page's own style and script, by digest: no other script runs, and nothing
+    is fetched.
     """
     script, style = _source("sort.js"), _source("page.css")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
@@ -125,7 +125,7 @@ def breakable(name: str) -> Markup:
 
 
 def compile_templates() -> None:
-    """Compile the templates, which takes as long as filling them: the first page of a process need not wait for it."""
+    """Compile the templates ahead, which takes as long as filling them."""
     for name in _environment().list_templates(["j2"]):
         _environment().get_template(name)
 

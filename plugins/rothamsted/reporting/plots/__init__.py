@@ -1,4 +1,4 @@
-"""Plots of an analysis: pure data, then drawing, then SVG, PNG or PDF."""
+"""Draw plots of an analysis: first pure data, then the drawing, then SVG, PNG or PDF."""
 
 from rothamsted.catalog import PLOTS
 from rothamsted.reporting.plots.contract import NotApplicable, Plot, PlotOptions

@@ -38,7 +38,7 @@ class FactorAxis:
 
 
 def factor_axis(factor: Factor, *, as_category: bool = False) -> FactorAxis:
-    """Lay a factor along an axis; one searched by orders of magnitude that has a 0 becomes a row of levels."""
+    """Lay a factor along an axis. A factor on a log scale with a 0 becomes a row of levels."""
     keys = tuple(level_key(factor, level) for level in factor.levels)
     if not factor.is_numeric or all(isinstance(level, bool) for level in factor.levels):
         kind, labels = "category", _distinct_names([str(level) for level in factor.levels])

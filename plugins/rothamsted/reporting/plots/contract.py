@@ -1,6 +1,6 @@
-"""What a plot is, what may be asked of it, and how it says that it does not apply.
+"""Define what a plot is, its options, and how it says that it does not apply.
 
-Every plot, the table of plots and the renderer meet here and nowhere else.
+Every plot, the table of plots and the renderer use it.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ Better = Literal["lower", "higher"]  # which values of a metric are good
 
 
 class NotApplicable(Exception):  # noqa: N818 -- a reason, not an error
-    """This analysis has nothing that the plot could show; the text is the reason, for a reader."""
+    """Says that this analysis has nothing that the plot could show; the text is the reason, for a reader."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PlotOptions:
-    """What a reader may choose; a plot takes what concerns it and leaves the rest."""
+    """Holds a reader's choices. A plot uses those that it knows and ignores the rest."""
 
     metric: str | None = None  # drawn instead of the objective
     x: str | None = None  # factor along the axis; a plot has its own rule where none is given
@@ -52,7 +52,7 @@ class PlotOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class Plot:
-    """One row of the registry of plots. A plot that has only `draw` gets the analysis itself as its data."""
+    """Describes a plot, a row of the registry. A plot with only `draw` gets the analysis itself as its data."""
 
     title: str
     draw: Callable[[Any, Figure], None]  # sees the data only

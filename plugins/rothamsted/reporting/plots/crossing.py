@@ -65,7 +65,7 @@ def is_shared(analysis: Analysis, factor: Factor) -> bool:
 
 
 def require_grid(analysis: Analysis) -> None:
-    """Raise NotApplicable where a factor has about as many levels as there are conditions."""
+    """Raise NotApplicable if a factor has about as many levels as there are conditions."""
     n = len(analysis.dataset.conditions)
     for factor in varying(analysis):
         if not is_shared(analysis, factor):
@@ -109,9 +109,9 @@ def cells(analysis: Analysis, factors: Sequence[Factor], numbers: Iterable[int])
 
 
 def cell_score(numbers: Sequence[int], known: Mapping[int, Score], over: Over) -> Score:
-    """Make one score of the conditions of a cell: that of the best ranked, or the mean of their means.
+    """Return one score for the conditions of a cell: that of the best ranked, or the mean of their means.
 
-    A mean over conditions has no interval here: their spread is that of the other factors, not of chance.
+    A mean over conditions has no interval: its spread comes from other factors, not from chance.
     """
     if over == "best" or len(numbers) == 1:
         return known[numbers[0]]
@@ -126,7 +126,7 @@ def cell_score(numbers: Sequence[int], known: Mapping[int, Score], over: Over) -
 
 
 def lines_of(analysis: Analysis, options: PlotOptions, metric: str) -> Lines:
-    """Cut scores into lines along one factor, one a level of another.
+    """Cut scores into lines along one factor, one line for each level of another.
 
     Raises:
         NotApplicable: Nothing varies, nothing has a score, or the levels are not shared.

@@ -1,4 +1,4 @@
-"""Choose the curves that a figure shows: their metric, their axis, smoothed or as they were measured."""
+"""Choose the curves of a figure: their metric, their axis, smoothed or not."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class PlainCurve:
 
 
 def with_curves(analysis: Analysis, objective: str, axis: Axis) -> str:
-    """The objective, or where it has no curve (it was measured once) the first loss or other metric that has one."""
+    """Return the objective, or if it has no curve (measured once), the first loss or other metric with one."""
     found = "step" if axis == "samples" else axis
     others = [name for name in sorted(analysis.bands) if name != objective and not is_learning_rate(name)]
     for metric in (objective, *sorted(others, key=lambda name: not name.endswith("loss"))):
@@ -42,7 +42,7 @@ def bands_of(analysis: Analysis, metric: str, axis: Axis) -> list[Band]:
     """Return the bands with a finite mean and a finite x somewhere, cut to those points.
 
     Raises:
-        NotApplicable: There is none; the text names the metrics and axes that there are.
+        NotApplicable: There is none; the text names the metrics and axes that exist.
     """
     if metric not in analysis.bands:
         known = ", ".join(named(name) for name in sorted(analysis.bands)) or "none"
@@ -64,7 +64,7 @@ def bands_of(analysis: Analysis, metric: str, axis: Axis) -> list[Band]:
 
 
 def computed(analysis: Analysis, number: int, metric: str, axis: Axis, smooth: Smooth | None = None) -> Band | None:
-    """The band of one condition from the curves of its replicates; None where none has one along this axis."""
+    """Compute the band of one condition from its replicates' curves; None if there is none along this axis."""
     return band_of(
         number,
         members_of(analysis.dataset)[number],

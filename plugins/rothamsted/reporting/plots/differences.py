@@ -1,4 +1,4 @@
-"""Draw how far each condition is from the reference that was named, with its interval."""
+"""Draw how far each condition is from the named reference, with its interval."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Differences:
 
 
 def differences_data(analysis: Analysis, options: PlotOptions) -> Differences:
-    """Take the comparisons of the best ranked conditions, 25 at most, with the reference that was named.
+    """Take the comparisons of the best ranked conditions, 25 at most, with the named reference.
 
     Raises:
         NotApplicable: No reference was named, or nothing can be compared with it; the analysis says why.
@@ -90,7 +90,7 @@ def _edge(rows: list[ComparisonRow]) -> float:
 
 
 def differences_draw(data: Differences, figure: Figure) -> None:
-    """Draw one row a condition: filled where it is shown to differ, open where not."""
+    """Draw one row for each condition: filled if it is shown to differ, open if not."""
     n = len(data.labels)
     names = [wrapped(label) for label in data.labels]
     row = 0.33 if any("\n" in name for name in names) else 0.21

@@ -1,4 +1,4 @@
-"""Draw how good the best of k random conditions is expected to be: what a search is worth at each budget."""
+"""Draw how good the best of k random conditions is expected to be: the result of a search at each budget."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def best_data(analysis: Analysis, options: PlotOptions) -> BestByBudget:
 
 
 def best_draw(data: BestByBudget, figure: Figure) -> None:
-    """Draw a line a search, and the band in which the best of most choices lies."""
+    """Draw a line for each search, and the band in which the best of most choices lies."""
     figure.set_size_inches(WIDTH, 3.5)
     axes = figure.subplots()
     handles = []

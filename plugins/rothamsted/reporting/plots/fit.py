@@ -1,4 +1,4 @@
-"""Break labels of a drawn figure that are longer than the place they have, whatever its width."""
+"""Break labels of a drawn figure that are too long for their place."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ROWS_SHARE = 0.47  # of a figure's width, at most, for the names of its rows
 
 
 def fit_labels(figure: Figure) -> None:
-    """Break names of rows and of axes into lines; where rows need more of them the figure becomes higher."""
+    """Break names of rows and axes into lines. If rows need more lines the figure becomes higher."""
     for axes in figure.axes:
         _fit_rows(axes, figure)
     width, height = (72 * inches for inches in figure.get_size_inches())

@@ -1,6 +1,6 @@
 """Draw all conditions, best first: the mean of each with its interval, and its verdict.
 
-The report shows the same as a chart of its own (`forest_chart.chart_of`), which a phone and a dark page can read.
+The report shows the same as a chart in HTML (`forest_chart.chart_of`), which works on phones and dark pages.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class Forest:
 
     @property
     def is_shown(self) -> tuple[bool, ...]:
-        """Which of them are shown to be worse than the best."""
+        """Say which of them are shown to be worse than the best."""
         return tuple(row.is_worse for row in self.rows if not row.is_fresh)
 
 
@@ -190,7 +190,7 @@ def _is_log(rows: Sequence[ForestRow]) -> bool:
 
 
 def ends(rows: Sequence[ForestRow], *, is_log: bool) -> tuple[float, float]:
-    """The ends of the axis: all means and intervals, but those that are so far out that they flatten the others."""
+    """Return the ends of the axis: all means and intervals, except those that would flatten the others."""
     means = np.array([row.mean for row in rows if math.isfinite(row.mean)])
     bounds = np.array([bound for row in rows for bound in (row.low, row.high) if math.isfinite(bound)])
     known = np.concatenate([means, bounds])
@@ -206,7 +206,7 @@ def ends(rows: Sequence[ForestRow], *, is_log: bool) -> tuple[float, float]:
 
 
 def forest_draw(data: Forest, figure: Figure) -> None:
-    """Draw one row a condition: the best filled, what cannot be ruled out ringed, what is worse red."""
+    """Draw one row for each condition: the best filled, those that cannot be ruled out ringed, worse ones red."""
     rows = data.rows[:MOST_DRAWN]
     names = [wrapped(row.label) for row in rows]
     height = 0.33 if any("\n" in name for name in names) else 0.21

@@ -61,7 +61,7 @@ def heatmap_data(analysis: Analysis, options: PlotOptions) -> Heatmap:
     """Sort conditions into cells; see `cells` and `cell_score`.
 
     Raises:
-        NotApplicable: Fewer than two factors vary, levels are not shared, or hardly a cell is filled.
+        NotApplicable: Fewer than two factors vary, levels are not shared, or too few cells are filled.
     """
     metric = metric_of(analysis, options.metric)
     x_factor, y_factor = _two_factors(analysis, options)
@@ -201,9 +201,9 @@ def _surface(axes: Any, data: Heatmap) -> Any:
 
 
 def cell_texts(data: Heatmap) -> np.ndarray:
-    """What stands in each cell, (y, x): as many decimals in all, or over decades two digits of each.
+    """Return the text of each cell, (y, x): equal decimals in all cells, or two digits each if values span decades.
 
-    Where the largest has a hundred times the smallest, its decimals would round that to 0.
+    If the largest is a hundred times the smallest, its decimals would round the smallest to 0.
     """
     flat = data.values.ravel().tolist()
     written = [number(value, 2) for value in flat] if data.is_log else fixed_numbers(flat)
@@ -270,7 +270,7 @@ def _colour_bar(figure: Figure, axes: Any, image: Any, data: Heatmap) -> None:
 
 
 def heatmap_caption(data: Heatmap) -> str:
-    """Say what colours, frames and hatches mean, and what stands for the other factors."""
+    """Say what colours, frames and hatches mean, and how the other factors are handled."""
     is_better, scale = " and better" if data.is_objective else "", ", on a log scale" if data.is_log else ""
     shown = data.centre if data.is_objective else "mean"
     names = f"{named(data.x.name)} or {named(data.y.name)}"

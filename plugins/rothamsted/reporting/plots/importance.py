@@ -1,6 +1,6 @@
 """Draw parameter importance: how much worse a random forest predicts the score when a factor is shuffled.
 
-This is a model of the conditions, so the caption says how well it predicts. Permutation over out-of-bag conditions:
+It is a model of the conditions, so the caption says how well it predicts. Permutation over out-of-bag conditions:
 Breiman (2001), Machine Learning 45, section 10.
 """
 
@@ -142,12 +142,12 @@ def _unseen(drawn: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np
 
 
 def out_of_bag_r2(target: np.ndarray, predicted: np.ndarray, n_unseen: np.ndarray) -> float:
-    """R² of each condition's mean prediction by the trees that have not seen it.
+    """Return R² of each condition's mean prediction by the trees that have not seen it.
 
     Args:
-        target: (condition,)
+        target: (condition,) true scores.
         predicted: (condition,) sum of these predictions.
-        n_unseen: (condition,) how many they are; without any a condition is left out.
+        n_unseen: (condition,) number of such trees; a condition without any is left out.
     """
     is_known = n_unseen > 0
     true, mean = target[is_known], predicted[is_known] / n_unseen[is_known]
@@ -155,7 +155,7 @@ def out_of_bag_r2(target: np.ndarray, predicted: np.ndarray, n_unseen: np.ndarra
 
 
 def importance_draw(data: Importance, figure: Figure) -> None:
-    """Draw one bar a factor, with the range over forests."""
+    """Draw one bar for each factor, with the range over forests."""
     n = len(data.factors)
     sized(figure, 1.0 + 0.3 * n)
     axes = figure.subplots()

@@ -1,4 +1,4 @@
-"""Draw how likely the best condition over tasks beats each other one on the same task."""
+"""Draw the probability that the best condition over tasks beats each other one on the same task."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def improvement_data(analysis: Analysis, options: PlotOptions) -> Improvements:
 
 
 def improvement_draw(data: Improvements, figure: Figure) -> None:
-    """Draw one row a condition, with a line at one half."""
+    """Draw one row for each condition, with a line at one half."""
     n = len(data.labels)
     names = [wrapped(label) for label in data.labels]
     row = 0.36 if any("\n" in name for name in names) else 0.26

@@ -74,7 +74,7 @@ def sized(figure: Figure, height: float) -> None:
 
 
 def share_of_width(figure: Figure) -> float:
-    """Return how wide a figure is, as a share of the column for which names are cut and legends are laid out."""
+    """Return a figure's width as a share of the column for which names are cut and legends are laid out."""
     return figure.get_figwidth() / WIDTH
 
 
@@ -140,14 +140,14 @@ def note(axes: Any, text: str, *, corner: str = "upper right") -> None:
 
 
 def write_beside(axes: Any, places: np.ndarray, texts: Sequence[str], others: np.ndarray, *, color: Any) -> None:
-    """Write a short text beside each point, on the first side where it meets nothing; without room it is left out.
+    """Write a short text beside each point, on the first free side; without room it is left out.
 
     Args:
         axes: With their limits set.
         places: (point, 2) x and y, in units of the axes.
         texts: One a point.
-        others: (point, 2) further points that no text shall hide.
-        color: Of the texts.
+        others: (point, 2) further points that no text may hide.
+        color: Colour of the texts.
     """
     at, around = (axes.transData.transform(part) * 72 / axes.figure.dpi for part in (places, others))  # points
     taken = [(x - 3, y - 3, x + 3, y + 3) for x, y in (*at.tolist(), *around.tolist())]

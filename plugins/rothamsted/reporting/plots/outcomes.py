@@ -35,7 +35,7 @@ OUTCOMES = {  # in the order of a bar: colour and hatch
 
 @dataclass(frozen=True, kw_only=True)
 class Outcomes:
-    """Replicates by outcome; one row a condition that lost some, those that lost most first."""
+    """Holds replicates by outcome: one row for each condition that lost some, those that lost most first."""
 
     outcomes: tuple[str, ...]  # those that occur, in the order of a bar
     labels: tuple[str, ...]
@@ -51,11 +51,11 @@ def outcomes_data(analysis: Analysis, options: PlotOptions, *, of_all: bool = Fa
 
     Args:
         analysis: What was computed.
-        options: None counts.
-        of_all: Whether conditions that lost none are shown, too, and also where nothing was lost at all.
+        options: Not used.
+        of_all: Whether conditions without losses are shown too, even if nothing was lost at all.
 
     Raises:
-        NotApplicable: There is no replicate, or all finished and conditions that lost none are not shown.
+        NotApplicable: There is no replicate, or all finished and conditions without losses are not shown.
     """
     by_condition: dict[int, Counter[str]] = {c.number: Counter() for c in analysis.dataset.conditions}
     for replicate in searched(analysis):
@@ -85,7 +85,7 @@ def outcomes_data(analysis: Analysis, options: PlotOptions, *, of_all: bool = Fa
 
 
 def outcomes_draw(data: Outcomes, figure: Figure) -> None:
-    """Draw one stacked bar a condition."""
+    """Draw one stacked bar for each condition."""
     n = len(data.labels)
     names = [wrapped(label) for label in data.labels]
     row = 0.33 if any("\n" in name for name in names) else 0.21

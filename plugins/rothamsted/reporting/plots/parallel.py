@@ -136,7 +136,7 @@ def _metric_vertical(label: str, means: np.ndarray, *, is_log: bool) -> tuple[Ve
 
 
 def parallel_draw(data: Parallel, figure: Figure) -> None:
-    """Draw the lines, the best on top, coloured by rank, over one vertical line an axis."""
+    """Draw the lines, the best on top, coloured by rank, over one vertical line for each axis."""
     from matplotlib import colormaps
     from matplotlib.collections import LineCollection
 

@@ -53,7 +53,7 @@ class Pareto:
 
 
 def pareto_data(analysis: Analysis, options: PlotOptions) -> Pareto:
-    """Pair the objective with a second metric: the second objective, else training time, where none is given.
+    """Pair the objective with a second metric: the given one, else the second objective, else training time.
 
     Raises:
         NotApplicable: Fewer than two conditions have both.

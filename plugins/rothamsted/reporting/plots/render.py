@@ -1,6 +1,6 @@
 """Draw a plot by its name, from an analysis to an SVG text or to files: PNG, SVG, PDF.
 
-Figures are made, styled and written here only. No global setting is changed for longer than one drawing.
+Figures are made, styled and written only here. Global settings are changed only during a drawing.
 """
 
 from __future__ import annotations
@@ -97,16 +97,16 @@ def render_files(
 ) -> RenderedFiles:
     """Draw one plot once, as files for a paper.
 
-    Fonts are embedded in a PDF; no file holds a date, a title or the caption.
+    Fonts are embedded in a PDF. Files have no date, title or caption.
 
     Args:
-        name: Of the plot.
+        name: Name of the plot.
         analysis: What is drawn.
-        formats: Of FORMATS.
+        formats: Formats of FORMATS.
         options: What a reader has chosen.
         width_mm: Width of the figure; None: 173 mm, the column of a report.
-        dpi: Dots an inch of a PNG.
-        plot: One that is not among PLOTS; None: the one of the name.
+        dpi: Dots per inch of a PNG.
+        plot: A plot that is not among PLOTS; None: the one with the name.
 
     Raises:
         NotApplicable: This analysis has nothing that the plot could show.
@@ -125,17 +125,17 @@ def render_files(
 
 
 def drawn(name: str, analysis: Analysis, options: PlotOptions = DEFAULTS, *, axes: Axes | None = None) -> Figure:
-    """Draw one plot as a figure that its user may change, or in the place of axes that there are.
+    """Draw one plot as a figure that its user may change, or in place of existing axes.
 
     Args:
-        name: Of the plot.
+        name: Name of the plot.
         analysis: What is drawn.
         options: What a reader has chosen.
-        axes: Of a user's figure: the plot takes their place, and the size of the figure stays; None: a new figure.
+        axes: Axes of a user's figure, which the plot replaces; the size of the figure stays. None: a new figure.
 
     Raises:
         NotApplicable: This analysis has nothing that the plot could show.
-        UserError: No such plot, metric or factor; or axes that no grid has placed.
+        UserError: No such plot, metric or factor; or the axes are not placed by a grid.
     """
     plot: Plot = PLOTS[name]
     data = _data(plot, analysis, options)
@@ -173,7 +173,7 @@ def _in_place_of(axes: Axes) -> Any:
 
 @contextmanager
 def placed(figure: Figure, kind: str, dpi: float = DPI) -> Iterator[None]:
-    """Lay a figure out for a file; `savefig` draws it all once more for that, which is a tenth of a report's time."""
+    """Lay a figure out for a file, without the second drawing of `savefig`, which takes a tenth of a report's time."""
     engine, own_dpi = figure.get_layout_engine(), figure.dpi
     if engine is None or kind not in _CANVASES:  # a plot of another package may place its parts itself
         yield

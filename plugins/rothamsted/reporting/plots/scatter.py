@@ -120,7 +120,7 @@ def _panel(analysis: Analysis, factor: Factor, metric: str, values: list[tuple[i
 
 
 def scatter_draw(data: Scatter, figure: Figure) -> None:
-    """Draw panels, three a row, on one vertical axis."""
+    """Draw panels, three in each row, on one vertical axis."""
     n = len(data.panels)
     n_columns = 1 if n == 1 else (2 if n in (2, 4) else 3)
     n_rows = math.ceil(n / n_columns)

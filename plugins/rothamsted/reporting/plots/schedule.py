@@ -1,6 +1,6 @@
 """Draw learning-rate schedules: the rate at each step.
 
-Equal schedules are one line: twenty conditions often share three.
+Equal schedules are drawn as one line: twenty conditions often share three.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def _schedule(numbers: list[int], bands: dict[int, Band], labels: dict[int, str]
 
 
 def schedule_draw(data: Schedules, figure: Figure) -> None:
-    """Draw one line a distinct schedule."""
+    """Draw one line for each distinct schedule."""
     sized(figure, 3.2 + 0.1 * len(data.schedules))
     axes = figure.subplots()
     handles = []

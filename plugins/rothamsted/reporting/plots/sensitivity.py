@@ -1,8 +1,7 @@
 """Draw scale sensitivity: how sharp the optimum along one factor is, and whether it moves along another.
 
-Each line is shown relative to its own best, so that lines of different height can be compared. The question is that
-of Wortsman et al. (2023), arXiv:2309.14322, where the loss at a rate is set against the best loss over all rates, for
-each scale.
+Each line is shown relative to its own best, so that lines of different height can be compared. Wortsman et al. (2023),
+arXiv:2309.14322, compare the loss at a rate with the best loss over all rates, for each scale.
 """
 
 from __future__ import annotations

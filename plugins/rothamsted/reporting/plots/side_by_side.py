@@ -1,7 +1,7 @@
-"""Do the same to several names in several processes at once, where this process may fork; else one after the other.
+"""Do the same for several names in several processes at once, if this process may fork; else one after the other.
 
-Drawing takes a tenth of a second a plot, and each plot is drawn alone. A child has all that is imported and read
-already; it opens nothing, and leaves without taking anything down.
+Drawing takes a tenth of a second for each plot. A child has everything imported and read already. It opens nothing, and
+exits without any clean-up.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ _MOST_NAMES = 255  # a ticket is a byte
 
 @dataclass(kw_only=True)
 class SideBySide(Generic[T]):
-    """Names that are worked on from now on; a context manager, after which no child lives.
+    """Starts work on names; a context manager. After its end no child lives.
 
     Attributes:
-        do: what is done to each; its result can be pickled.
-        names: the work, the first first.
-        n_processes: at most, this one among them; None: one a core.
+        do: function of a name; its result can be pickled.
+        names: the names, in the order of work.
+        n_processes: greatest number of processes, including this one; None: one for each core.
     """
 
     do: Callable[[str], T]
@@ -61,9 +61,9 @@ class SideBySide(Generic[T]):
             self._tickets = -1
 
     def results(self) -> dict[str, T]:
-        """Help with what is left, and give the result of each name, in their order.
+        """Do the remaining work too, and return the result of each name, in their order.
 
-        What a child did not come to, as it raised an error or died, is done again here.
+        Work of a child that raised an error or died is done again here.
         """
         found = self._taken()
         for reading in self._children.values():

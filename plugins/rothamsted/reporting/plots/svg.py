@@ -1,6 +1,6 @@
-"""Make matplotlib's SVG small, self-contained and safe to put beside others in one HTML page.
+"""Make matplotlib's SVG small and self-contained, so that several fit into one HTML page.
 
-It is changed by an XML parser, never by search and replace, so that no label is taken for markup.
+An XML parser changes it, not search and replace, so that no label is taken for markup.
 """
 
 from __future__ import annotations

@@ -39,10 +39,10 @@ class TaskProfiles:
 
 
 def tasks_of(analysis: Analysis) -> Tasks:
-    """What was compared over tasks.
+    """Return what was compared over tasks.
 
     Raises:
-        NotApplicable: Nothing was.
+        NotApplicable: Nothing was compared over tasks.
     """
     found = analysis.tasks
     if found is None:
@@ -77,7 +77,7 @@ def profiles_data(analysis: Analysis, options: PlotOptions) -> TaskProfiles:
 
 
 def profiles_draw(data: TaskProfiles, figure: Figure) -> None:
-    """Draw a line a condition, and the bands of the first few."""
+    """Draw a line for each condition, and the bands of the first few."""
     figure.set_size_inches(WIDTH, 3.6)
     axes = figure.subplots()
     handles = []

@@ -46,10 +46,10 @@ def trends_data(analysis: Analysis, options: PlotOptions) -> Trends:
 
 
 def trends_across_data(analysis: Analysis, options: PlotOptions) -> Trends:
-    """The same scores along the factor that makes the lines of `trends`, one line a level of the other.
+    """Collect the same scores along the factor that makes the lines of `trends`, one line for each level of the other.
 
     Raises:
-        NotApplicable: There is no second factor, or it has no order to run along.
+        NotApplicable: There is no second factor, or its levels have no order.
     """
     x, group = axis_and_group(analysis, options)
     if group is None:
@@ -96,7 +96,7 @@ def draw_partial(axes: Any, line: Line, colour: Any, marker: str) -> None:
 
 
 def trends_caption(data: Trends) -> str:
-    """Say what points and bars are, what stands for the other factors, and what is not shown."""
+    """Say what points and bars are, how the other factors are handled, and what is not shown."""
     return joined([data.points, *lines_words(data.lines), data.values.words])
 
 

@@ -1,4 +1,4 @@
-"""Choose scale and range of an axis of values so that the good ones can be told apart, and mark what lies beyond."""
+"""Choose scale and range of an axis so that good values can be distinguished, and mark values beyond it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class ValueAxis:
 
     @property
     def words(self) -> str:
-        """What a caption says of a vertical axis; empty where there is nothing to say."""
+        """Return the words of a caption on a vertical axis; empty if there is nothing to say."""
         beyond = f"{words(self.n_beyond, 'value')} beyond the axis, up to {number(self.extreme)}: triangles at its edge"
         said = [*(["Logarithmic vertical axis"] if self.is_log else []), *([beyond] if self.n_beyond else [])]
         return ". ".join(said)
@@ -55,14 +55,14 @@ def value_axis(
 ) -> ValueAxis:
     """Choose the axis of some values.
 
-    It is logarithmic where positive values span more than two decades, or where a linear one would press the better
-    half of them together; never where intervals of many reach 0, which it cannot show. Values so far on the bad side
-    that all others would be pressed together lie beyond it.
+    It is logarithmic if positive values span more than two decades, or if a linear axis would press the better half of
+    them together. It is never logarithmic if many intervals reach 0, which it cannot show. Values so bad that all
+    others would be pressed together lie beyond the axis.
 
     Args:
-        values: Those that are drawn; what is not finite is left out.
-        better: Which are good; None: neither, and none is too bad to be shown.
-        ends: Of intervals around them: shown as far as they do not make the axis much longer.
+        values: The values that are drawn; values that are not finite are left out.
+        better: Which values are good; None: neither direction, and no value is too bad to be shown.
+        ends: Ends of their intervals, shown if they do not make the axis much longer.
         is_cut: Whether far values may lie beyond the axis.
         is_ratio: Whether the values are ratios: a log axis shows 2 and a half as equally far from 1.
     """

@@ -1,4 +1,4 @@
-"""Answer what every plot asks of an analysis: scores by condition, order by rank, factors and levels."""
+"""Give every plot what it needs of an analysis: scores by condition, order by rank, factors and levels."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def metric_of(analysis: Analysis, metric: str | None) -> str:
     """Name the metric to draw, the objective's unless another is asked for.
 
     Raises:
-        UserError: Nobody logged it; the text lists those that exist.
+        UserError: It was not logged; the text lists the metrics that exist.
     """
     objective = analysis.dataset.objective.metric
     if metric is None or metric == objective:
@@ -52,7 +52,7 @@ def is_learning_rate(metric: str) -> bool:
 
 
 def better_of(analysis: Analysis, metric: str) -> Better | None:
-    """Which values of a metric are good: as an objective or the study says; None: nobody says."""
+    """Return which values of a metric are good, as an objective or the study says; None: unknown."""
     known = (analysis.dataset.objective, *analysis.dataset.others)
     said = next((one.direction for one in known if one.metric == metric), None)
     direction = said or declared(analysis.dataset.metrics, metric).direction
@@ -62,7 +62,7 @@ def better_of(analysis: Analysis, metric: str) -> Better | None:
 def metric_name(analysis: Analysis, metric: str) -> str:
     """Name a metric as its study declares it, label and unit; else as it was logged.
 
-    A label that is declared of a pattern, such as `class_accuracy/*`, names no metric of it.
+    A label that is declared for a pattern, such as `class_accuracy/*`, is not used for a single metric.
     """
     known = analysis.dataset.metrics
     label = known[metric].label if metric in known else ""
@@ -212,7 +212,7 @@ def level_words(level: float) -> str:
 
 
 def replicate_words(analysis: Analysis, metric: str, shown: Iterable[int]) -> str:
-    """Say what points and bars are: `Means over 5 replicates with 95 % intervals (t on the log scale)`."""
+    """Say what points and bars mean: `Means over 5 replicates with 95 % intervals (t on the log scale)`."""
     kept = set(shown)
     chosen = [s for s in summaries(analysis, metric) if s.condition in kept]
     counts = sorted({summary.n for summary in chosen})

@@ -1,1 +1,1 @@
-"""The sections of a report, in their order."""
+"""Write the sections of a report."""

@@ -18,7 +18,7 @@ OWN_TO_ONE = re.compile(r"0x[0-9a-fA-F]+|\d+(?:\.\d+)?")  # what tells the same 
 
 
 def completion(analysis: Analysis) -> tuple[Part, ...]:
-    """How many replicates ended in which way, and why those without a score have none."""
+    """Say how many replicates ended in which way, and why some have no score."""
     replicates = analysis.dataset.replicates
     if not replicates:
         return gap("There are no replicates.")
@@ -81,7 +81,7 @@ def _early(replicates: Sequence[Replicate]) -> str:
 
 
 def failures(replicates: Sequence[Replicate]) -> DataTable:
-    """Why replicates have no score, the commonest reason first; reasons that differ in numbers only are one."""
+    """Say why replicates have no score, the commonest reason first; reasons that differ only in numbers are one."""
     groups: dict[tuple[str, str], list[Replicate]] = {}
     for one in replicates:
         if one.outcome != "pruned" and (one.reason or one.outcome not in ("finished", "running")):
@@ -110,7 +110,7 @@ def failures(replicates: Sequence[Replicate]) -> DataTable:
 
 
 def cost(analysis: Analysis) -> tuple[Part, ...]:
-    """How long the replicates took, in a sentence: what ran, not what the sweep file planned."""
+    """Say in a sentence how long the replicates took: those that ran, not those that were planned."""
     replicates = analysis.dataset.replicates
     known = sorted(one.seconds for one in replicates if math.isfinite(one.seconds))
     n_unknown = len(replicates) - len(known)

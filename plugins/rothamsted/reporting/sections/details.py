@@ -27,7 +27,7 @@ IN_HEADER = ("", "Question", "Cost")  # of the sweep file's comment: shown above
 
 
 def confirmation(analysis: Analysis) -> tuple[Part, ...]:
-    """How far the search's estimates are from those of fresh seeds, and the table of both."""
+    """Show how far the search's estimates are from those of fresh seeds, with the table of both."""
     missing = gap(why(analysis, "confirmed", "")) if analysis.dataset.unconfirmed else ()
     if not analysis.confirmed:
         return missing  # the first screen says that nothing was confirmed
@@ -47,7 +47,7 @@ def confirmation(analysis: Analysis) -> tuple[Part, ...]:
 
 
 def comparisons(analysis: Analysis) -> tuple[Part, ...]:
-    """All conditions against the reference that was named; nothing where none was."""
+    """Compare all conditions with the named reference; nothing if none was named."""
     family = analysis.comparisons
     if family is not None and family.rows:
         return (
@@ -58,7 +58,7 @@ def comparisons(analysis: Analysis) -> tuple[Part, ...]:
 
 
 def effects(analysis: Analysis) -> tuple[Part, ...]:
-    """Which factors matter, in words."""
+    """Say which factors matter."""
     if analysis.effects is None or not analysis.effects.rows:
         return ()
     metric = analysis.dataset.objective.metric
@@ -82,7 +82,7 @@ def tables(analysis: Analysis) -> tuple[Part, ...]:
 
 
 def sensitivity(analysis: Analysis) -> tuple[Part, ...]:
-    """The smallest loss that these replicates would have shown."""
+    """Say the smallest loss that these replicates would have shown."""
     found = analysis.detectable
     if found is None:
         return ()
@@ -109,7 +109,7 @@ def results(analysis: Analysis) -> tuple[Part, ...]:
 
 
 def setup(analysis: Analysis) -> tuple[Part, ...]:
-    """What the sweep file says: expectation and source, objective, design, and how intervals are made."""
+    """Show what the sweep file says: expectation and source, objective, design, and how intervals are made."""
     dataset = analysis.dataset
     interval = METHODS.get(analysis.interval, analysis.interval)
     kept = "; on the log or logit scale if the metric has a range" if dataset.metrics else ""
@@ -150,7 +150,7 @@ def fold_table(table: DataTable, *, is_printed: bool = True) -> tuple[Part, ...]
 
 
 def why(analysis: Analysis, part: str, otherwise: str) -> str:
-    """Why a part is missing, as a sentence."""
+    """Say why a part is missing, as a sentence."""
     return capital(sentence(analysis.gaps.get(part) or otherwise))
 
 

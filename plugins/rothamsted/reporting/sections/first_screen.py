@@ -25,11 +25,11 @@ CHOSEN = "It was chosen because it looked best, so its true mean is probably not
 
 
 def first_screen(analysis: Analysis, chart: IntervalChart | None) -> FirstScreen:
-    """Everything that a reader needs before the details.
+    """Return everything that a reader needs before the details.
 
     Args:
         analysis: What is reported.
-        chart: Of all conditions; None where no condition has a mean.
+        chart: Chart of all conditions; None if no condition has a mean.
     """
     steps = tuple(
         ShownStep(words=one.words, commands=Commands(lines=one.lines) if one.lines else None)
@@ -46,7 +46,7 @@ def first_screen(analysis: Analysis, chart: IntervalChart | None) -> FirstScreen
 
 
 def question_of(analysis: Analysis) -> str:
-    """The question of the sweep's file; empty where none is on record."""
+    """Return the question of the sweep's file; empty if none is recorded."""
     asked = [words for head, words in headed(analysis.dataset.question) if head in ("", "Question")]
     return capital(" ".join(asked))
 

@@ -39,14 +39,14 @@ IN_SIGHT = ("trends", "heatmap", "curves", "differences", "outcomes", "critical_
 
 @dataclass(frozen=True, kw_only=True)
 class Shown:
-    """What a section is made from."""
+    """Holds what a section is made from."""
 
     analysis: Analysis
     placed: Mapping[str, Sequence[Figure]]  # section -> its figures
     left_out: Sequence[LeftOut]  # plots that do not apply
 
     def drawn(self, section: str) -> tuple[Part, ...]:
-        """The figures of a section: those that are always looked at, the others folded away."""
+        """Return the figures of a section: the main ones in sight, the others folded away."""
         own = self.placed.get(section, ())
         seen = [one for one in own if one.name.partition("-")[0] in IN_SIGHT or section == "pareto"]
         rest = [one for one in own if one not in seen]
@@ -154,8 +154,7 @@ def sections(analysis: Analysis, drawn: Sequence[Figure | LeftOut]) -> tuple[Sec
 
     Args:
         analysis: What is reported.
-        drawn: The figures, and why others were left out, in the order in which they were asked for;
-            each goes into the section that it belongs to.
+        drawn: The figures, and why others were left out, in their order. Each goes into its section.
     """
     placed: dict[str, list[Figure]] = {}
     for one in drawn:

@@ -12,7 +12,7 @@ FREQUENCY_HINT = "share of resamples whose Pareto set has the condition"
 
 
 def pareto_section(analysis: Analysis) -> tuple[Part, ...]:
-    """Members, means with intervals, and who else may belong; nothing with one objective."""
+    """Show members, means with intervals, and conditions that may belong; nothing with one objective."""
     if not analysis.dataset.others:
         return ()
     found = analysis.pareto
@@ -27,7 +27,7 @@ def pareto_section(analysis: Analysis) -> tuple[Part, ...]:
 
 
 def uncertain(found: ParetoSet, level: float) -> list[int]:
-    """The conditions whose place resamples leave open, in the order of the ranking."""
+    """Return the conditions with an uncertain place by resampling, in the order of the ranking."""
     return [number for number, share in found.frequency.items() if 1 - level < share < level]
 
 

@@ -1,6 +1,6 @@
 """Write the section on promotion: each verdict on the sweep's winners, with its reasons and numbers.
 
-A verdict is shown as it is on record; nothing is computed again.
+Verdicts are shown as recorded; nothing is computed again.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def promotions(verdicts: Sequence[Promotion]) -> tuple[Part, ...]:
 
 
 def anchor(one: Promotion) -> str:
-    """The place of a verdict on the page: the same verdict has the same one in every report."""
+    """Return the anchor of a verdict on the page; it is the same in every report."""
     return f"verdict-{one.model}-{one.version}-{one.number}"
 
 

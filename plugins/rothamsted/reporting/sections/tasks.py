@@ -26,7 +26,7 @@ def tasks_section(analysis: Analysis) -> tuple[Part, ...]:
 
 
 def task_words(analysis: Analysis) -> tuple[str, ...]:
-    """What stands for each task, and what the ranks say, in sentences; nothing without tasks."""
+    """Say in sentences what represents each task, and what the ranks show; nothing without tasks."""
     found = analysis.tasks
     if found is None:
         return ()
@@ -39,7 +39,7 @@ def task_words(analysis: Analysis) -> tuple[str, ...]:
 
 
 def rank_words(found: Tasks) -> str:
-    """Friedman's test, and how far mean ranks have to differ; empty without ranks."""
+    """Say the result of Friedman's test, and how far mean ranks must differ; empty without ranks."""
     ranks = found.ranks
     if ranks is None or not math.isfinite(ranks.p_value):
         return ""

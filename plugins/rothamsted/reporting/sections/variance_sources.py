@@ -1,4 +1,4 @@
-"""Write the section on what intervals speak of: what varies between replicates, and how much each source moves."""
+"""Write the section on what intervals are about: what varies between replicates, and the variance of each source."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ HINTS = {
 
 
 def variance_sources(analysis: Analysis) -> tuple[Part, ...]:
-    """What intervals are conditional on, and the shares of variance by source or why there are none."""
+    """Say what intervals are conditional on, and show the shares of variance by source, or why there are none."""
     words = conditional_words(analysis.dataset)
     why = analysis.gaps.get("sources", "")
     if analysis.sources is None:

@@ -1,1 +1,1 @@
-"""Tables of a report, as pages and as CSV."""
+"""Make the tables of a report, for pages and as CSV."""

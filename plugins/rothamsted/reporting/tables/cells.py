@@ -31,7 +31,7 @@ MOST_NAMED = 6  # metrics that share a remark
 
 
 def mean_estimate(one: ConditionSummary) -> tuple[Estimate, float]:
-    """A condition's mean with its interval, and the interval's width; NaN where there is none."""
+    """Return a condition's mean with its interval, and the interval's width; NaN if there is none."""
     mean, bounds = one.value, one.interval
     if bounds is None:
         return estimate(mean, math.nan, math.nan), math.nan
@@ -39,7 +39,7 @@ def mean_estimate(one: ConditionSummary) -> tuple[Estimate, float]:
 
 
 def summary_cells(one: ConditionSummary, is_uniform: bool) -> tuple[Cell, ...]:
-    """Mean, interval, sd and n of one summary; where intervals differ in kind each names its own."""
+    """Return mean, interval, sd and n of one summary. If intervals differ in kind, each names its own."""
     written, width = mean_estimate(one)
     sd, bounds = one.statistics.get("sd", math.nan), one.interval
     how = f" ({METHODS.get(bounds.method, bounds.method)}, {level_percent(bounds.level)})" if bounds else ""
@@ -81,7 +81,7 @@ def verdict_columns(analysis: Analysis) -> tuple[Column, ...]:
 
 
 def verdict_cells(analysis: Analysis, condition: int) -> tuple[Cell, ...]:
-    """The limits of how much worse it is than the best of the others, and the verdict; none without verdicts."""
+    """Return the limits of how much worse a condition is than the best of the others, and its verdict, if any."""
     if analysis.best is None:
         return ()
     one = analysis.best.verdicts.get(condition)
@@ -104,7 +104,7 @@ def _seeds_hint(best: Best, condition: int) -> str:
 
 
 def better_text(found: Better | None) -> str:
-    """How often a replicate of the condition beat one of the reference, with the interval; an en dash if unknown."""
+    """Say how often a replicate beat one of the reference, with the interval; an en dash if unknown."""
     if found is None:
         return MISSING
     return share_better(found.n_better, found.n_compared, found.low, found.high, is_paired=found.is_paired)
@@ -124,7 +124,7 @@ def interval_cells(interval: Interval | None) -> tuple[Cell, Cell, Cell]:
 
 
 def interval_title(summaries: Iterable[ConditionSummary], level: float) -> tuple[str, bool]:
-    """The title of a column of intervals, and whether it holds for all of them: else each cell names its own."""
+    """Return the title of a column of intervals, and whether all are of this kind; if not, each cell names its own."""
     kinds = {(one.interval.level, one.interval.method) for one in summaries if one.interval}
     if len(kinds) > 1:
         return "Interval", False
@@ -157,14 +157,14 @@ def limit_note(n_rows: int, noun: str, file: str, most: int = MOST_ROWS) -> tupl
 
 
 def collected(notes: Sequence[str]) -> tuple[str, ...]:
-    """Some remarks; of many the first, and how many more there are."""
+    """Return some remarks; of many the first, and the number of the others."""
     if len(notes) <= MOST_NOTES:
         return tuple(notes)
     return (*notes[:MOST_NOTES], f"And {count(len(notes) - MOST_NOTES, 'more remark')} of this kind.")
 
 
 def remarks(found: Iterable[tuple[str, ConditionSummary]]) -> tuple[str, ...]:
-    """The remarks on some metrics, each once, with the metrics that it is about."""
+    """Return the remarks on some metrics, each once, with its metrics."""
     by_note: dict[str, list[str]] = {}
     for name, one in found:
         if one.note:

@@ -8,7 +8,7 @@ from rothamsted.reporting.tables.csv_tables import Table
 
 
 def expected_best_table(analysis: Analysis) -> Table:
-    """One row a budget; none where the conditions were not drawn at random."""
+    """Return one row for each budget; none if the conditions were not drawn at random."""
     dataset = analysis.dataset
     curves, _ = curves_of((search_of(dataset),), dataset.objective.direction)
     columns = ("conditions", "expected_best", "low", "high", "n_conditions", "n_without")

@@ -10,7 +10,7 @@ from rothamsted.reporting.tables.csv_tables import Table, labels_by_number
 
 
 def task_tables(analysis: Analysis) -> list[Table]:
-    """The tables of tasks; none where nothing is compared over tasks."""
+    """Return the tables of tasks; none if nothing is compared over tasks."""
     found = analysis.tasks
     if found is None:
         return []

@@ -24,7 +24,7 @@ USUAL_OUTCOMES = ("finished", "diverged", "failed", "pruned", "interrupted")
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """Named columns and rows of numbers, text, booleans and None, which stands for what does not exist."""
+    """Holds named columns and rows of numbers, text, booleans and None (missing)."""
 
     name: str  # of its file, without the suffix
     columns: tuple[str, ...]
@@ -32,12 +32,12 @@ class Table:
 
 
 def to_csv(table: Table) -> str:
-    """Write a table as CSV: numbers with all their digits, nothing where a value is missing."""
+    """Write a table as CSV: numbers with all their digits, missing values empty."""
     return csv_text([table.columns, *([_csv_cell(value) for value in row] for row in table.rows)])
 
 
 def conditions_table(analysis: Analysis) -> Table:
-    """One row a condition, ranked ones first: its factors, how replicates ended, the objective's statistics."""
+    """Return one row for each condition, ranked ones first: factors, outcomes, the objective's statistics."""
     names = [factor.name for factor in analysis.dataset.factors]
     conditions = conditions_by_number(analysis)
     outcomes = outcomes_of(analysis.objective)
@@ -99,7 +99,7 @@ def _fates(analysis: Analysis) -> dict[str, dict[int, Any]]:
 
 
 def replicates_table(analysis: Analysis) -> Table:
-    """One row a replicate: its condition, seed, how it ended, its objective, its run; over tasks, as they were run."""
+    """Return one row for each replicate: condition, seed, outcome, objective, run; over tasks, as they were run."""
     dataset = analysis.dataset.cells or analysis.dataset
     names = [factor.name for factor in dataset.factors]
     conditions = {condition.number: condition for condition in dataset.conditions}
@@ -125,9 +125,9 @@ def replicates_table(analysis: Analysis) -> Table:
 
 
 def varied_columns(dataset: Dataset) -> dict[str, str]:
-    """Column -> the parameter that replicates set, of those beside the one that is their seed.
+    """Return column -> parameter, for parameters that replicates set besides their seed.
 
-    Of crossed replicates all, since their seed is the number of a combination.
+    For crossed replicates these are all, since their seed is the number of a combination.
     """
     if dataset.crossed:
         return {f"varied {name}": name for name in dataset.crossed}
@@ -175,7 +175,7 @@ def comparisons_table(analysis: Analysis) -> Table:
 
 
 def luck_table(analysis: Analysis) -> Table:
-    """One row for each condition that was run again on fresh seeds: how much better the search's mean looked."""
+    """Return one row for each condition with fresh seeds: how much better the search's mean looked."""
     fields = ("n_search", "n_confirmed", "estimate", "low", "high", "level", "method")
     labels = labels_by_number(analysis)
     rows = [
@@ -196,7 +196,7 @@ def effects_table(analysis: Analysis) -> Table:
 
 
 def effects_note(analysis: Analysis) -> str:
-    """Over which conditions effects are, which are left out, and why nothing was tested, where nothing was."""
+    """Say over which conditions effects are, which are left out, and, if nothing was tested, why."""
     left = left_out_words(analysis.dataset, analysis.ranking)
     untested = analysis.effects.untested if analysis.effects else ""
     over = f"over {over_words(analysis.dataset, analysis.ranking)}"
@@ -213,7 +213,7 @@ def means_table(analysis: Analysis) -> Table:
 
 
 def pareto_table(analysis: Analysis) -> Table:
-    """One row a ranked condition: its means of all objectives, whether it is in the Pareto set, how often resamples."""
+    """Return one row for each ranked condition: its means of all objectives, its place in the Pareto set."""
     found, names = analysis.pareto, [analysis.dataset.objective.metric, *(o.metric for o in analysis.dataset.others)]
     columns = [f"{name}/{column}" for name in names for column in OTHER_COLUMNS]
     labels = labels_by_number(analysis)

@@ -92,7 +92,7 @@ def results(analysis: Analysis) -> DataTable:
 
 
 def comparisons(analysis: Analysis, family: Comparisons) -> DataTable:
-    """Every condition against the reference: difference, p-values, effect sizes."""
+    """Compare every condition with the reference: difference, p-values, effect sizes."""
     rank = {condition: place for place, condition in enumerate(analysis.ranking)}
     ordered = sorted(family.rows, key=lambda row: (rank.get(row.condition, len(rank)), row.condition))
     labels, alpha = short_labels(analysis), 1 - family.level
@@ -158,7 +158,7 @@ def confirmed_table(confirmed: Sequence[Confirmed], analysis: Analysis) -> DataT
 
 
 def tested_table(confirmed: Sequence[Confirmed], analysis: Analysis) -> DataTable | None:
-    """How the models of the confirmed conditions do on rows that no choice used; None where no study says."""
+    """Return the test metrics of the confirmed conditions' models; None if there are none."""
     labels = short_labels(analysis)
     found = [(one.condition, name, summary) for one in confirmed for name, summary in one.tested.items()]
     if not found:
@@ -218,7 +218,7 @@ def _without_luck(confirmed: Sequence[Confirmed]) -> tuple[str, ...]:
 def factor_columns(
     analysis: Analysis, shown: Sequence[ConditionSummary]
 ) -> tuple[tuple[Column, ...], Mapping[int, tuple[Cell, ...]]]:
-    """A column for each factor with its cells by condition; one for the label where there are many factors."""
+    """Return a column for each factor with its cells by condition; if there are many factors, one for the label."""
     conditions, factors = conditions_by_number(analysis), analysis.dataset.factors
     numbers = [one.condition for one in shown]
     if not 0 < len(factors) <= MOST_FACTOR_COLUMNS:

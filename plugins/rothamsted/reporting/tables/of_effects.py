@@ -27,9 +27,9 @@ def variance_table(effects: FactorEffects, level: float, over: str = "") -> Data
     """The analysis of variance.
 
     Args:
-        effects: What was found.
-        level: One less this is when a p-value is small.
-        over: Over which conditions, and which are left out, in a sentence.
+        effects: The effects.
+        level: A p-value below 1 - level counts as small.
+        over: A sentence on the conditions that count, and those that are left out.
     """
     alpha = 1 - level
     rows = tuple(
@@ -61,7 +61,7 @@ def variance_table(effects: FactorEffects, level: float, over: str = "") -> Data
 
 
 def spread_words(effects: FactorEffects) -> str:
-    """How much replicates of a condition scatter, whether alike, and why nothing was tested, where nothing was."""
+    """Say how much replicates scatter, whether conditions differ in that, and, if nothing was tested, why."""
     words = []
     if effects.spread is not None:
         low, high = (with_uncertainty(sd, sd) for sd in effects.spread)
@@ -82,7 +82,7 @@ def _tested_with(row: EffectRow) -> str:
 
 
 def means_tables(effects: FactorEffects, metric: str, level: float) -> tuple[DataTable, ...]:
-    """The main effects: one table a factor, a row a level; none of a lone factor, whose levels are the conditions."""
+    """Return the main effects: a table for each factor; none for a single factor, whose levels are the conditions."""
     if sum(row.kind == "factor" for row in effects.rows) < 2:
         return ()
     by_factor: dict[str, list[LevelMean]] = {}

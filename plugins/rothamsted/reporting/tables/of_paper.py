@@ -18,8 +18,8 @@ from rothamsted.wording import number as number_text
 def conditions_for_paper(analysis: Analysis) -> DataTable:
     """The ranked conditions, best first: number, factors, estimate with interval, n, verdict.
 
-    Numbers are those of the figures; several objectives stand side by side. The caption says what an interval is, of
-    how many replicates, and what it speaks of.
+    Numbers are those of the figures. Several objectives are side by side. The caption says what an interval is, of how
+    many replicates, and what it is about.
     """
     dataset = analysis.dataset
     shown = [one for number in analysis.ranking[:MOST_ROWS] for one in analysis.objective if one.condition == number]
@@ -50,7 +50,7 @@ def conditions_for_paper(analysis: Analysis) -> DataTable:
 
 
 def confirmed_for_paper(analysis: Analysis) -> DataTable | None:
-    """What the search said of the confirmed conditions, and what fresh seeds say; None where nothing is confirmed."""
+    """Return both estimates of each confirmed condition, by search and fresh seeds; None if none is confirmed."""
     found = [one for one in analysis.confirmed if one.mean is not None]
     if not found:
         return None
@@ -79,7 +79,7 @@ def confirmed_for_paper(analysis: Analysis) -> DataTable | None:
 
 
 def comparisons_for_paper(analysis: Analysis) -> DataTable | None:
-    """Every condition against the reference that was named; None where none was."""
+    """Compare every condition with the named reference; None if none was named."""
     family = analysis.comparisons
     if family is None or not family.rows:
         return None

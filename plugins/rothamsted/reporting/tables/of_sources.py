@@ -1,4 +1,4 @@
-"""Make the table for programs of where the variance of crossed replicates comes from."""
+"""Make the table of the sources of variance of crossed replicates, for programs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from rothamsted.reporting.tables.csv_tables import Table
 
 
 def sources_table(analysis: Analysis) -> Table:
-    """Where the variance of crossed replicates comes from: one row for each source, of trainings and of differences."""
+    """Return one row for each source of variance of crossed replicates, of trainings and of differences."""
     columns = ("of", "source", "share", "low", "high", "df", "level", "n_conditions", "n_replicates")
     both = (("training", analysis.sources), ("difference", analysis.sources_of_differences))
     rows = tuple(

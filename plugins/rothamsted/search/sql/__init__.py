@@ -1,1 +1,1 @@
-"""SQL on Optuna's tables."""
+"""Read and write Optuna's tables by SQL."""

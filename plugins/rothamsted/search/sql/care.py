@@ -1,6 +1,6 @@
-"""All trials of searches as they stand in Optuna's tables, and the few changes that repair them.
+"""Read all trials of searches from Optuna's tables, and make the changes that repair them.
 
-A handful of queries for all searches together. Each change says what it must find: done twice, it does nothing.
+A few queries read all searches together. Each change checks the state that it expects, so a second call does nothing.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ _KEYS = (LEASE, RUNS, DEATHS, RUN_ID, RESULT, CONFIRMS, PRUNED, REPEAT_OF)
 
 @dataclass(frozen=True, kw_only=True)
 class TrialFacts:
-    """A trial as it stands.
+    """Holds a trial as it is in the tables.
 
     Attributes:
         trial_id: Optuna's key.
         number: 0, 1, ... in its search.
         state: waiting, running, complete, pruned or fail.
-        values: one an objective, in their order.
-        attributes: user attributes that say what was claimed and told.
+        values: one for each objective, in their order.
+        attributes: user attributes about claims and results.
         lease: its lease as stored; empty: it has none.
         token: number of the last claim; 0: the engine never claimed it.
     """
@@ -63,7 +63,7 @@ class TrialFacts:
 
     @property
     def replicates(self) -> Sequence[Mapping[str, Any]]:
-        """What it was told of its replicates."""
+        """Return the recorded results of its replicates."""
         return self.attributes.get(RESULT, {}).get("replicates", ())
 
 
@@ -104,7 +104,7 @@ def read_trials_of(connection: sa.Connection, study_ids: Iterable[int]) -> dict[
 
 
 def give_back_for(tx: sa.Connection, trial: TrialFacts) -> None:
-    """Take a running trial out of the hands of a holder that is gone; its end counts as what it was, a crash."""
+    """Release a running trial of a holder that is gone. It counts as a crash."""
     is_same = [ATTRIBUTES.c.trial_id == trial.trial_id, ATTRIBUTES.c.key == LEASE]
     found = tx.execute(sa.select(ATTRIBUTES.c.value_json).where(*is_same)).scalar()
     state = tx.execute(sa.select(TRIALS.c.state).where(TRIALS.c.trial_id == trial.trial_id)).scalar()
@@ -118,17 +118,17 @@ def give_back_for(tx: sa.Connection, trial: TrialFacts) -> None:
 
 
 def remove_lease(tx: sa.Connection, trial: TrialFacts) -> None:
-    """Remove the lease of a trial that does not run, with what only its holder needed where it is over."""
+    """Remove the lease of a trial that does not run. If the trial is over, attributes for its holder go too."""
     keys = [LEASE, RUNS, DEATHS] if trial.is_over else [LEASE]
     tx.execute(sa.delete(ATTRIBUTES).where(ATTRIBUTES.c.trial_id == trial.trial_id, ATTRIBUTES.c.key.in_(keys)))
 
 
 def let_wait_again(tx: sa.Connection, study_id: int, trial: TrialFacts, runs: Mapping[str, str]) -> None:
-    """Put a trial that is over back to waiting, without the replicates whose runs are gone; those are made again.
+    """Put an ended trial back to waiting without the replicates that lost their runs, so that they are trained again.
 
     Args:
         tx: the transaction.
-        study_id: of its search.
+        study_id: id of its search.
         trial: as it was read.
         runs: replicate, or `trial`, -> the id under which its run is made again.
     """
@@ -142,7 +142,7 @@ def let_wait_again(tx: sa.Connection, study_id: int, trial: TrialFacts, runs: Ma
 
 
 def replace_values(tx: sa.Connection, trial: TrialFacts, values: Sequence[float]) -> None:
-    """Put other values in the place of a trial's; none: it has failed."""
+    """Replace the values of a trial; without values it becomes failed."""
     tx.execute(sa.delete(VALUES).where(VALUES.c.trial_id == trial.trial_id))
     state = TrialState.COMPLETE if values else TrialState.FAIL
     tx.execute(sa.update(TRIALS).where(TRIALS.c.trial_id == trial.trial_id).values(state=state))
@@ -151,14 +151,14 @@ def replace_values(tx: sa.Connection, trial: TrialFacts, values: Sequence[float]
 
 
 def leave_sweep(tx: sa.Connection, study_id: int) -> None:
-    """Say of a sweep that nobody decides for it, and that it is not over."""
+    """Record that no process decides for a sweep, and that it is not over."""
     there = study_attribute(tx, study_id, SWEEP_LEASE)
     if there is not None:
         set_study_attribute(tx, study_id, SWEEP_LEASE, {**there, "expires": 0.0, "how": "left"})
 
 
 def drop_confirmed(tx: sa.Connection, study_id: int, trials: Iterable[str]) -> None:
-    """Let these conditions of a confirmation be closed again: their result is gone from it."""
+    """Remove the results of these conditions from a confirmation, so that they are written again."""
     gone, there = set(trials), study_attribute(tx, study_id, CONFIRMED)
     if there:
         kept = {trial: result for trial, result in there.items() if trial not in gone}
@@ -166,7 +166,7 @@ def drop_confirmed(tx: sa.Connection, study_id: int, trials: Iterable[str]) -> N
 
 
 def is_equal(one: float, other: float) -> bool:
-    """Whether two numbers are the same but for the order in which a mean was summed."""
+    """Return whether two numbers are equal up to the rounding of a differently ordered sum."""
     return one == other or math.isclose(one, other, rel_tol=1e-9, abs_tol=1e-12)
 
 

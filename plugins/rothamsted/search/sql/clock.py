@@ -1,4 +1,4 @@
-"""The database's clock: leases of many machines are compared with one clock, not with each machine's own."""
+"""Read the database's clock: leases of many machines are all compared with this clock."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads all rows of some studies from Optuna's tables, and writes them into tables of the same form elsewhere."""
+"""Read all rows of some studies from Optuna's tables, and write them into such tables of another database."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ Rows = Mapping[str, StudyRows]  # name of a study -> its rows
 
 
 def rows_of(connection: sa.Connection, names: Sequence[str]) -> Rows:
-    """The rows of those of the studies that are there, with their finished trials; the lease of a sweep is left out."""
+    """Return the rows of the existing studies with their finished trials. The lease of a sweep is left out."""
     found = {}
     for name in names:
         studies = _all(connection, sa.select(STUDIES).where(STUDIES.c.study_name == name))
@@ -46,7 +46,7 @@ def rows_of(connection: sa.Connection, names: Sequence[str]) -> Rows:
 
 
 def write_rows(connection: sa.Connection, rows: Rows) -> None:
-    """Make Optuna's tables in an empty database, and write rows into them with the ids that they have."""
+    """Make Optuna's tables in an empty database, and write rows into them with their ids."""
     make_tables(connection)
     for study in rows.values():
         for table, of_table in study.tables:

@@ -1,6 +1,6 @@
-"""Ending a trial: its state, values, constraints, attributes and note, in one transaction.
+"""End a trial: write its state, values, constraints, attributes and note in one transaction.
 
-Here is what Optuna's `Study.tell` would write.
+It writes what Optuna's `Study.tell` would write.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ _END = (
 
 
 def end_trial(tx: sa.Connection, study_id: int, trial_id: int, told: Told) -> bool:
-    """Write what a running trial was told; False, with nothing done, if it runs no more. Its lease is the caller's.
+    """Write the result of a running trial. False: it no longer runs, and nothing was done. The caller ends its lease.
 
-    Its repeats are told the same.
+    Its repeats get the same result.
     """
     ended = {"of_trial": trial_id, "ended_as": STATES[told.state], "ended_at": now_as_stored()}
     if not tx.execute(_END, ended).rowcount:

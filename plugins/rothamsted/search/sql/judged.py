@@ -1,7 +1,7 @@
-"""Reports of running trials, and whether one of them should stop: Optuna's pruners on Optuna's tables.
+"""Decide whether running trials should stop: Optuna's pruners on the reports in Optuna's tables.
 
-A pruner is asked at every measurement: it sees a view of the storage that reads
-no more than what has changed. A design's thousand waiting trials cost it nothing.
+A pruner is asked at every measurement, so it sees a view of the storage that reads only changes. The thousand waiting
+trials of a design cost nothing.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ CHUNK = 500  # ids in one query; SQLite takes 32,766 variables, older ones 999
 
 
 class Pruning:
-    """One sweep's pruner; one object a thread."""
+    """Asks one sweep's pruner. Each thread has its own object."""
 
     def __init__(self, backend: RDBStorage, study_name: str, pruner: optuna.pruners.BasePruner) -> None:
         self._view = _Judged(backend, study_name)

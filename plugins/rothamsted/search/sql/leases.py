@@ -1,8 +1,7 @@
-"""The leases of trials as rows of Optuna's tables: given, renewed, taken over, ended.
+"""Give, renew, take over and end the leases of trials, as rows of Optuna's tables.
 
-A lease is a JSON object in one user attribute of its trial: who holds it, until when by the database's clock, and
-its token, the number of this claim. The last token stays in a system attribute when the lease goes, so that tokens
-only rise.
+A lease is a JSON object in one user attribute of its trial: its holder, its end by the database's clock, and its token,
+the number of the claim. The last token stays in a system attribute when the lease ends, so tokens only rise.
 """
 
 from __future__ import annotations
@@ -47,7 +46,7 @@ _START = (
 
 @dataclass(frozen=True, kw_only=True)
 class Held:
-    """A lease of a running trial as it stands."""
+    """Holds the lease of a running trial."""
 
     trial_id: int
     number: int
@@ -56,7 +55,7 @@ class Held:
 
     @property
     def lease(self) -> dict[str, Any]:
-        """What is stored."""
+        """Return the stored JSON."""
         return json.loads(self.text)
 
     @property
@@ -82,14 +81,14 @@ def held_leases(connection: sa.Connection, study_id: int) -> list[Held]:
 
 
 def start_waiting(tx: sa.Connection, study_id: int, *, above: int, limit: int) -> list[tuple[int, int]]:
-    """Set up to `limit` waiting trials with ids above `above` running; returns (trial id, number) of each."""
+    """Set up to `limit` waiting trials with ids above `above` to running, and return (trial id, number) of each."""
     looked_for = {"of_study": study_id, "above": above, "most": limit, "started": now_as_stored()}
     found: list[Any] = list(tx.execute(_START, looked_for).all())
     return sorted(((trial_id, number) for trial_id, number in found), key=lambda row: row[1])
 
 
 def take(tx: sa.Connection, held: Held) -> bool:
-    """Lock a lease that is over, if it is still as it was read: of two workers that try, one wins."""
+    """Lock a lease that is over, if it has not changed since it was read. Of two workers that try, one wins."""
     swap = (
         sa.update(ATTRIBUTES)
         .where(
@@ -103,7 +102,7 @@ def take(tx: sa.Connection, held: Held) -> bool:
 
 
 def next_tokens(tx: sa.Connection, trial_ids: Sequence[int]) -> tuple[dict[int, int], float]:
-    """Count one claim more of each trial; returns the new tokens, and the database's time (unix seconds)."""
+    """Count one more claim of each trial, and return the new tokens and the database's time (unix seconds)."""
     rows = [{"trial_id": trial_id, "key": TOKEN, "value_json": "1"} for trial_id in trial_ids]
     found: list[Any] = list(tx.execute(_count_claim(tx.dialect.name), rows).all())
     return {row[0]: int(row[1]) for row in found}, float(found[0][2])
@@ -115,9 +114,9 @@ def give(tx: sa.Connection, leases: Mapping[int, Mapping[str, Any]], more: Mappi
 
 
 def renew(tx: sa.Connection, worker: str, trial_ids: Sequence[int], seconds: float) -> set[tuple[int, int]]:
-    """Extend, and lock, a worker's leases of these trials; returns (trial id, token) of those that it still holds.
+    """Extend and lock a worker's leases of these trials, and return (trial id, token) of those that it still holds.
 
-    A lease that has run out is renewed as long as nobody has taken the trial over; one that was ended is not.
+    A lease that ran out is renewed if no worker has taken the trial over. A lease that was ended is not.
     """
     dialect_name = tx.dialect.name
     extended = _set(dialect_name, expires=seconds_now(dialect_name) + seconds)
@@ -137,14 +136,14 @@ def renew(tx: sa.Connection, worker: str, trial_ids: Sequence[int], seconds: flo
 
 
 def give_back(tx: sa.Connection, worker: str, trial_id: int, token: int) -> None:
-    """End a lease whose holder leaves the trial unfinished and alive: whoever goes on counts no crash."""
+    """End the lease of a living holder that leaves the trial unfinished. The next holder does not count a crash."""
     text = json.dumps({"worker": "", "expires": 0.0, "token": token})
     held = {"of_trial": trial_id, "of_worker": worker, "of_claim": token}
     tx.execute(sa.update(ATTRIBUTES).where(*_is_held(tx.dialect.name)).values(value_json=text), held)
 
 
 def remove(tx: sa.Connection, worker: str, trial_id: int, token: int) -> bool:
-    """Remove the lease of a trial that ends, with what only holders need; False, with nothing done, if it is lost."""
+    """Remove the lease of a trial that ends, and attributes for its holder; False, with nothing done, if it is lost."""
     remove_lease, remove_rest = _removals(tx.dialect.name)
     if tx.execute(remove_lease, {"of_trial": trial_id, "of_worker": worker, "of_claim": token}).rowcount != 1:
         return False
@@ -153,7 +152,7 @@ def remove(tx: sa.Connection, worker: str, trial_id: int, token: int) -> bool:
 
 
 def end_leases(tx: sa.Connection, study_id: int, workers: Collection[str] | None, why: str) -> int:
-    """End the leases of workers that are gone (None: of all) now; returns how many."""
+    """End the leases of lost workers (None: of all) now, and return how many."""
     running = sa.select(TRIALS.c.trial_id).where(TRIALS.c.study_id == study_id, TRIALS.c.state == TrialState.RUNNING)
     holder = _field(tx.dialect.name, "worker")
     ended = _set(tx.dialect.name, expires=sa.literal(0.0), **({"why": sa.literal(why)} if why else {}))

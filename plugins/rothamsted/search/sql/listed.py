@@ -1,6 +1,6 @@
-"""All searches of a database as rows of Optuna's tables: what is said of each, how far it is, its best trial.
+"""Read all searches of a database from Optuna's tables: attributes, progress, best trial.
 
-A handful of queries for all searches together, however many trials they have.
+A few queries read all searches together, however many trials they have.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ _IDS_A_QUERY = 1000  # SQLite takes 32,766 parameters in one statement
 
 @dataclass(frozen=True, kw_only=True)
 class CountedTrials:
-    """The trials of a search by state, repeats left out.
+    """Counts the trials of a search by state, without repeats.
 
     Attributes:
         n_waiting, n_running, n_complete, n_failed, n_pruned: how many.
         first_ms: when the first began; 0: none has.
         last_ms: when the last ended; 0: none has.
-        mean_seconds: that a complete one took, from its start to its end; 0: none is.
+        mean_seconds: mean time of a complete trial from start to end; 0: none is complete.
     """
 
     n_waiting: int = 0
@@ -67,7 +67,7 @@ class CountedTrials:
 
 @dataclass(frozen=True, kw_only=True)
 class BestTrial:
-    """The best trial of a search by its first objective, among those that keep the constraints where some do."""
+    """Holds the best trial of a search by its first objective, among those that keep the constraints if some do."""
 
     number: int
     stored: Mapping[str, float]  # its parameters, as Optuna stores them
@@ -75,7 +75,7 @@ class BestTrial:
 
 
 def attributes_of_studies(connection: sa.Connection, keys: Collection[str]) -> dict[int, tuple[str, dict[str, Any]]]:
-    """The name and these user attributes of every study, by id."""
+    """Return the name and these user attributes of every study, by id."""
     wanted = sa.and_(STUDY_ATTRIBUTES.c.study_id == STUDIES.c.study_id, STUDY_ATTRIBUTES.c.key.in_(list(keys)))
     query = (
         sa.select(STUDIES.c.study_id, STUDIES.c.study_name, STUDY_ATTRIBUTES.c.key, STUDY_ATTRIBUTES.c.value_json)
@@ -92,7 +92,7 @@ def attributes_of_studies(connection: sa.Connection, keys: Collection[str]) -> d
 
 
 def counted_trials(connection: sa.Connection) -> dict[int, CountedTrials]:
-    """The trials of every search by state; a search without trials is left out."""
+    """Count the trials of every search by state. A search without trials is left out."""
     query = (
         sa.select(
             TRIALS.c.study_id,
@@ -122,12 +122,12 @@ def _seconds(dialect_name: str) -> sa.ColumnElement[float]:
 def best_trials(
     connection: sa.Connection, keys: Collection[str], study_ids: Collection[int] | None = None
 ) -> dict[int, BestTrial]:
-    """The best trial of every search that has one with a finite value, with these of its user attributes.
+    """Return the best trial of every search that has one with a finite value, with these user attributes.
 
     Args:
-        connection: to the database.
-        keys: of user attributes.
-        study_ids: of which searches; None: of all.
+        connection: a connection to the database.
+        keys: keys of user attributes.
+        study_ids: ids of the searches; None: all.
     """
     chosen: dict[int, tuple[int, int]] = {}
     kept: set[int] = set()  # searches whose best trial is known to keep its constraints

@@ -1,4 +1,4 @@
-"""Look for a sweep in an SQLite file without Optuna, whose import a mistake in a sweep file need not wait for."""
+"""Look for a sweep in an SQLite file without importing Optuna, so that mistakes are reported quickly."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _TABLES = "SELECT 1 FROM sqlite_master WHERE name = 'study_user_attributes'"
 
 
 def has_sweep(path: Path, name: str) -> bool:
-    """Whether a file holds a sweep of this name; False where it is not there, or has no tables of Optuna's.
+    """Return whether a file has a sweep of this name; False if it does not exist or has no tables of Optuna's.
 
     Raises:
         sqlite3.Error: the file cannot be read, or is no database.
@@ -41,7 +41,7 @@ def has_sweep(path: Path, name: str) -> bool:
 
 
 def is_over(storage: str, name: str) -> bool:
-    """Whether an SQLite file has a sweep of this name that is over; False where nobody can say without Optuna."""
+    """Return whether an SQLite file has a sweep of this name that is over; False if that takes Optuna to know."""
     path = places.sqlite_file(storage)
     if path is None or not path.is_file():
         return False
@@ -54,7 +54,7 @@ def is_over(storage: str, name: str) -> bool:
 
 
 def lacks_study(path: Path, name: str) -> bool:
-    """Whether a file has tables of Optuna's, and no study of this name in them.
+    """Return whether a file has Optuna's tables without a study of this name.
 
     Raises:
         sqlite3.Error: the file cannot be read, or is no database.
@@ -66,7 +66,7 @@ def lacks_study(path: Path, name: str) -> bool:
 
 
 def unstarted(storage: str, name: str) -> StoreError:
-    """What is said of a sweep that a search database lacks."""
+    """Return the message about a sweep that a search database lacks."""
     return StoreError(
         f"storage {storage}: no sweep called '{name}' here; start it with "
         "mlflow run . -e sweep, or name its storage with -P storage="
@@ -74,9 +74,9 @@ def unstarted(storage: str, name: str) -> StoreError:
 
 
 def named_searches(url: str) -> list[str] | None:
-    """The names of sweeps that have a search in an SQLite file, the newest first; none where the file is missing.
+    """Return the names of sweeps with a search in an SQLite file, the newest first; none if the file is missing.
 
-    None: this is no SQLite file with tables of Optuna's.
+    None: it is not an SQLite file with Optuna's tables.
     """
     path = places.sqlite_file(url)
     if path is None or not path.is_file():

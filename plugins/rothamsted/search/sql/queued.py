@@ -1,4 +1,4 @@
-"""The trials of a search as rows of Optuna's tables: counted, added, read."""
+"""Count, add and read the trials of a search in Optuna's tables."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ENDED = (TrialState.COMPLETE, TrialState.FAIL)  # the trials that can be put bac
 
 
 def lock_and_count(tx: sa.Connection, study_id: int) -> int:
-    """Take the write lock of a search; returns how many trials it has."""
+    """Take the write lock of a search, and return how many trials it has."""
     lock_study(tx, study_id)
     return tx.execute(sa.select(sa.func.count()).where(TRIALS.c.study_id == study_id)).scalar_one()
 
@@ -64,7 +64,7 @@ def attributes_of(connection: sa.Connection, trial_ids: Sequence[int]) -> dict[i
 
 
 def put_back(tx: sa.Connection, study_id: int, trials: Mapping[int, Mapping[str, Any]]) -> int:
-    """Put ended trials (by number) back to waiting, each with attributes to set; returns how many were."""
+    """Put ended trials (by number) back to waiting, each with attributes to set, and return how many were put back."""
     n_put_back = 0
     for number, attributes in trials.items():
         trial_id = tx.execute(

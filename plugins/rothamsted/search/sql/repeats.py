@@ -1,8 +1,7 @@
-"""Trials that repeat another one, as rows of Optuna's tables: found, marked, told what the other is told.
+"""Find, mark and complete trials that repeat another one, in Optuna's tables.
 
-A repeat is never trained. It points to the trial whose condition it has, and has its state, values and constraints,
-so that a sampler learns from it what it would learn from training it again. As long as the other one has not ended,
-it is running, in nobody's hands.
+A repeat is never trained. It points to the trial with its condition, and gets the same state, values and constraints,
+so that a sampler learns as if it had been trained again. Until the other trial ends it is running, without a holder.
 """
 
 from __future__ import annotations
@@ -46,9 +45,9 @@ def count_repeats(connection: sa.Connection, study_id: int) -> int:
 
 
 def equal_trial(tx: sa.Connection, study_id: int, trial_id: int, values: Bounds) -> tuple[int, int] | None:
-    """Id and number of the first trial with these values, itself no repeat; None: the condition is new.
+    """Return id and number of the first trial with these values that is not a repeat; None: the condition is new.
 
-    One whose condition is still being proposed does not count: it looks for equal ones itself, after this one.
+    A trial that is still being proposed does not count: it will look for equal ones itself.
     """
     same = [_has(name, *bounds) for name, bounds in values.items()]  # a trial is left at the first that differs
     query = (
@@ -69,7 +68,7 @@ def _has(name: str, least: float, greatest: float) -> sa.ColumnElement[bool]:
 
 
 def mark_repeat(tx: sa.Connection, study_id: int, trial_id: int, number: int, of: tuple[int, int]) -> None:
-    """Make a trial, which nobody holds any more, the repeat of another (id, number), and tell it what that was told."""
+    """Make a trial without a holder the repeat of another (id, number), and give it that trial's result."""
     of_id, of_number = of
     # Locked, so that it does not end meanwhile: then it would not see that it has a repeat.
     tx.execute(sa.update(TRIALS).where(TRIALS.c.trial_id == of_id).values(number=TRIALS.c.number))
@@ -86,12 +85,12 @@ def mark_repeat(tx: sa.Connection, study_id: int, trial_id: int, number: int, of
 
 
 def no_more_asked(tx: sa.Connection, trial_id: int) -> None:
-    """The condition of a trial stands fast."""
+    """Record that the condition of a trial is final."""
     tx.execute(sa.delete(ATTRIBUTES).where(ATTRIBUTES.c.trial_id == trial_id, ATTRIBUTES.c.key == ASKED))
 
 
 def tell_repeats(tx: sa.Connection, study_id: int, trial_id: int) -> None:
-    """Tell the repeats of a trial that has just ended what it was told itself."""
+    """Give the repeats of a trial that has just ended its result."""
     numbers = _repeats_of(tx, trial_id)
     if numbers:
         of_study = sa.select(TRIALS.c.trial_id).where(TRIALS.c.study_id == study_id, TRIALS.c.number.in_(numbers))

@@ -1,6 +1,6 @@
-"""What optuna-dashboard shows of an analysed sweep, as rows of Optuna's tables: plots of its own, verdicts on trials.
+"""Write what optuna-dashboard shows of an analysed sweep into Optuna's tables: plots, verdicts on trials.
 
-Kept as `optuna_dashboard` keeps it; importing that takes over a second.
+The rows are those of `optuna_dashboard`, whose import takes over a second.
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ def has_tables(connection: sa.Connection) -> bool:
 
 
 def why_unusable(connection: sa.Connection, shown: str) -> str | None:
-    """Why Optuna's tables cannot be written by this engine, with the way out; None: they can, or are not there yet.
+    """Say why this engine cannot write these tables of Optuna's, with the way out; None: it can, or there are none yet.
 
     Args:
         connection: to the database.
@@ -79,12 +79,12 @@ def why_unusable(connection: sa.Connection, shown: str) -> str | None:
 def make_study(
     tx: sa.Connection, name: str, directions: Sequence[str], attributes: Mapping[str, Any]
 ) -> Sequence[str] | None:
-    """Make what is missing of tables, study and attributes, as Optuna's `create_study` does.
+    """Make tables, study and attributes if they are missing, as Optuna's `create_study` does.
 
-    Only one process at a time does this. An attribute that is there already is left alone.
+    Only one process at a time does this. Existing attributes stay.
 
     Returns:
-        None; where there is a study of this name with other directions, those, and nothing is made.
+        None. If a study of this name has other directions, these directions, and nothing is made.
     """
     if tx.dialect.name == "postgresql":
         tx.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))  # SQLite has one writer at a time anyway
@@ -109,7 +109,7 @@ def make_study(
 
 
 def study_attributes(connection: sa.Connection, name: str) -> dict[str, Any] | None:
-    """All user attributes of a study; None where there is none of this name, or where it has no trial either."""
+    """Return all user attributes of a study; None if there is no such study, or one without attributes and trials."""
     of_study = STUDIES.c.study_name == name
     query = sa.select(STUDY_ATTRIBUTES.c.key, STUDY_ATTRIBUTES.c.value_json).join(STUDIES).where(of_study)
     attributes = {key: json.loads(text) for key, text in connection.execute(query)}

@@ -1,4 +1,4 @@
-"""Trials, attributes, values, reports and notes as rows of Optuna's tables, many in one transaction.
+"""Write trials, attributes, values, reports and notes into Optuna's tables, many in one transaction.
 
 Optuna's own calls commit once per attribute (about 3 ms each).
 """
@@ -44,7 +44,7 @@ def insert_waiting(
     params: Sequence[Mapping[str, float]],
     distributions: Mapping[str, BaseDistribution],
 ) -> list[int]:
-    """Waiting trials with these parameters (as Optuna stores them), numbered from `first`; returns their ids."""
+    """Insert waiting trials with these parameters (as Optuna stores them), numbered from `first`; returns their ids."""
     rows = [{"study_id": study_id, "number": first + i, "state": TrialState.WAITING} for i in range(len(params))]
     insert = sa.insert(TRIALS).returning(TRIALS.c.trial_id, sort_by_parameter_order=True)
     ids = list(tx.execute(insert, rows).scalars())
@@ -60,7 +60,7 @@ def insert_waiting(
 
 
 def add_trial_param(tx: sa.Connection, trial_id: int, name: str, value: float, distribution: BaseDistribution) -> None:
-    """Add one parameter of a trial, as Optuna stores it; one that is there stays."""
+    """Add one parameter of a trial, as Optuna stores it. An existing one stays."""
     dialect: Any = sqlite if tx.dialect.name == "sqlite" else postgresql
     row = {
         "trial_id": trial_id,
@@ -87,13 +87,13 @@ def set_attributes_of_trials(tx: sa.Connection, attributes: Mapping[int, Mapping
 
 
 def set_trial_system_attribute(tx: sa.Connection, trial_id: int, key: str, value: Any) -> None:
-    """Insert or replace one system attribute of a trial, where samplers and pruners keep what they must remember."""
+    """Insert or replace one system attribute of a trial, where samplers and pruners keep their state."""
     row = {"trial_id": trial_id, "key": key, "value_json": json.dumps(value)}
     _upsert(tx, SYSTEM_ATTRIBUTES, ["trial_id", "key"], [row])
 
 
 def insert_values(tx: sa.Connection, trial_id: int, values: Sequence[float]) -> None:
-    """The values of a trial, one an objective."""
+    """Insert the values of a trial, one for each objective."""
     stored = [models.TrialValueModel.value_to_stored_repr(value) for value in values]
     rows = [
         {"trial_id": trial_id, "objective": i, "value": value, "value_type": kind}
@@ -110,7 +110,7 @@ def set_report(tx: sa.Connection, trial_id: int, step: int, value: float) -> Non
 
 
 def last_report(tx: sa.Connection, trial_id: int) -> tuple[float, ...]:
-    """The value of a trial's last step, as Optuna takes it for a pruned trial's; none where that is NaN."""
+    """Return the value of a trial's last step, as Optuna does for a pruned trial; none if it is NaN."""
     query = (
         sa.select(REPORTS.c.intermediate_value, REPORTS.c.intermediate_value_type)
         .where(REPORTS.c.trial_id == trial_id)
@@ -140,7 +140,7 @@ def study_attribute(connection: sa.Connection, study_id: int, key: str) -> Any:
 
 
 def set_note(tx: sa.Connection, study_id: int, trial_id: int | None, body: str) -> None:
-    """The note that optuna-dashboard shows on a trial (None: on the study), stored as its `save_note` does."""
+    """Set the note that optuna-dashboard shows on a trial (None: on the study), as its `save_note` does."""
     prefix = "dashboard:" if trial_id is None else f"dashboard:{trial_id}:"
     parts = [body[start : start + NOTE_CHARACTERS] for start in range(0, len(body), NOTE_CHARACTERS)]
     attributes: dict[str, Any] = {f"{prefix}note_ver": 1}
@@ -155,14 +155,14 @@ def set_study_system_attributes(tx: sa.Connection, study_id: int, attributes: Ma
 
 
 def now_as_stored() -> datetime:
-    """Now, as Optuna stores it: without a zone, in UTC since Optuna 5, in local time before."""
+    """Return the time now as Optuna stores it: without a zone, in UTC since Optuna 5, in local time before."""
     return datetime.now(UTC).replace(tzinfo=None) if STORES_UTC else datetime.now()
 
 
 def milliseconds(stored: datetime | None) -> int:
-    """Milliseconds since 1970 of a time as it stands in the tables; 0 for None.
+    """Return a time of the tables in milliseconds since 1970; 0 for None.
 
-    A `FrozenTrial` carries local time instead, whatever is stored: `timestamp()` of it is right as it is.
+    A `FrozenTrial` has local time instead, whatever is stored; its `timestamp()` is right.
     """
     if stored is None:
         return 0

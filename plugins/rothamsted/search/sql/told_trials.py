@@ -1,4 +1,4 @@
-"""All trials of a search with what they were told, in two queries."""
+"""Read all trials of a search with their results, in two queries."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from rothamsted.space import Space
 
 @dataclass(frozen=True, kw_only=True)
 class ToldTrial:
-    """A trial as the search has it.
+    """Holds a trial as the search has it.
 
     Attributes:
         number: 0, 1, ... in its study.
-        condition: of its parameters, as far as they are known.
+        condition: its parameters, as far as they are known.
         attributes: user attributes that were asked for.
-        is_over: complete, pruned or failed: nobody works on it, or is about to.
-        ended_ms: when it was told last, milliseconds since 1970; 0: it is not over.
+        is_over: it is complete, pruned or failed.
+        ended_ms: when it ended, milliseconds since 1970; 0: it is not over.
     """
 
     number: int
@@ -37,7 +37,7 @@ class ToldTrial:
 
 
 def read_trials(connection: sa.Connection, study_id: int, space: Space, keys: Collection[str]) -> list[ToldTrial]:
-    """Every trial of a study by number, with these of its user attributes; repeats of others are left out."""
+    """Return every trial of a study by number, with these user attributes, without repeats."""
     trials: dict[int, tuple[Any, datetime | None]] = {}
     attributes: dict[int, dict[str, Any]] = {}
     for number, state, ended, key, text in connection.execute(_attributes_of(study_id, keys)):
@@ -59,13 +59,13 @@ def read_trials(connection: sa.Connection, study_id: int, space: Space, keys: Co
 
 
 def conditions_of(connection: sa.Connection, study_id: int, space: Space) -> list[dict[str, Any]]:
-    """The condition of every trial of a study that has one that stands fast."""
+    """Return the condition of every trial of a study with a final condition."""
     stored = _stored(connection, study_id, ~is_marked(REPEAT_OF, ASKED))
     return [from_stored(of_trial, space) for of_trial in stored.values()]
 
 
 def digest_of_trials(connection: sa.Connection, study_id: int, keys: Collection[str]) -> str:
-    """SHA-256 of every trial of a study as it stands in the database: state, parameters, these attributes."""
+    """Return the SHA-256 of every trial of a study in the database: state, parameters, these attributes."""
     of_trials = _attributes_of(study_id, keys).order_by(ATTRIBUTES.c.key)
     of_params = _params_of(study_id).order_by(TRIALS.c.number, PARAMS.c.param_name)
     found = hashlib.sha256()

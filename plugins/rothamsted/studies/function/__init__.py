@@ -1,4 +1,4 @@
-"""A function as a study: its parameters are the config, what it yields, reports or returns are the measurements."""
+"""Make studies of functions: parameters are the config; what they yield, report or return are the measurements."""
 
 from rothamsted.studies.function.made import as_study, study
 

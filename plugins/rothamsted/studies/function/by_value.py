@@ -1,6 +1,7 @@
-"""A function for the workers: pickled with what a script or a notebook defines, and by name from a module.
+"""Give a function to the workers: pickled with what a script or a notebook defines, by name from a module.
 
-So a worker needs neither the script nor the notebook, and nothing runs twice. Globals travel once, with the function.
+So a worker needs neither the script nor the notebook, and nothing runs twice. Globals are pickled once, with the
+function.
 """
 
 from __future__ import annotations

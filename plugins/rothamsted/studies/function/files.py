@@ -1,4 +1,4 @@
-"""Artifacts of a report as text and bytes: figures, images and tables become files by the ending of their name."""
+"""Turn artifacts of a report (figures, images, tables) into text and bytes, by the ending of their name."""
 
 from __future__ import annotations
 

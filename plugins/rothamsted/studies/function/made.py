@@ -37,16 +37,16 @@ def study(
     metrics: Mapping[str, Metric] = _NOTHING,
     seed_parameter: str = SEED,
 ) -> Any:
-    """Make a study of a function; it can be called as before, and `.main()` is its command line.
+    """Make a study of a function. It can be called as before, and `.main()` is its command line.
 
     Args:
-        function: its parameters are what a sweep may vary, one of them the seed.
-        name: of the study; by default the function's.
-        metrics: what is known of the metrics before anything is measured.
-        seed_parameter: the parameter that is the seed.
+        function: the function to train. A sweep may vary its parameters; one of them is the seed.
+        name: name of the study; None: the function's.
+        metrics: name -> `Metric`: what is known of the metrics before anything is measured.
+        seed_parameter: name of the parameter that is the seed.
 
     Raises:
-        StudyError: in one line, with the way out: a signature that no sweep can call.
+        StudyError: no sweep can call a function with this signature; the message says how to change it.
 
     Example:
         >>> @study
@@ -63,7 +63,7 @@ def study(
 
 
 def as_study(target: Callable[..., Any]) -> Study:
-    """A function, a decorated one or a study of the full contract, as a study."""
+    """Turn a function, a decorated function or a study of the full contract into a study."""
     return target if isinstance(target, Study) else study(target)
 
 

@@ -1,4 +1,4 @@
-"""Dataclasses and pydantic models as part of a config: their fields are dotted names, and unknown ones are refused."""
+"""Use dataclasses and pydantic models as parts of a config: fields are dotted names, unknown ones are refused."""
 
 from __future__ import annotations
 

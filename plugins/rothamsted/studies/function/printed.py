@@ -1,4 +1,4 @@
-"""Keep what a function prints: it still goes where it went, and a copy becomes `output.txt` of its replicate."""
+"""Keep a copy of what a function prints, which becomes `output.txt` of its replicate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a function's signature to a config and back: each parameter is a field, and a config calls the function."""
+"""Turn a function's signature into a config, and call the function with a config: each parameter is a field."""
 
 from __future__ import annotations
 

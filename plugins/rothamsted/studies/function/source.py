@@ -1,4 +1,4 @@
-"""Where a function stands, and a digest of its source and of what it calls."""
+"""Find where a function is defined, and compute a digest of its source and of what it calls."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What a function reports as its state, as arrays of a checkpoint, and back.
+"""Turn the state that a function reports into arrays of a checkpoint, and back.
 
-A state is pickled whole, so that what its parts share they share again: an optimizer has the parameters of its net.
-The generators' states travel with it.
+A state is pickled as a whole, so that shared parts stay shared: an optimizer has the parameters of its net. It includes
+the states of the random generators.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A function as the training of the study contract: one config at a time, its reports as measurements."""
+"""Train a function by the study contract: one config at a time, its reports as measurements."""
 
 from __future__ import annotations
 

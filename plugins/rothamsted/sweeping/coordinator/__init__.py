@@ -1,1 +1,1 @@
-"""The one process that decides: it adds work, watches the workers, and writes the sweep's own run."""
+"""Coordinate a sweep: one process adds work, follows the workers, and writes the sweep's own run."""

@@ -1,7 +1,7 @@
-"""The runs of confirmed conditions: opened when their replicates are added, closed when all of them have ended.
+"""Open the runs of confirmed conditions when their replicates are added, and close them when all have ended.
 
-All that is done here can be done again: it follows from the search. The runs are held by the number of the sweep's
-lease, so that what a process that no longer decides still has to write is dropped.
+Everything here can be repeated: it follows from the search. The runs are held by the number of the sweep's lease, so
+writes of a process that no longer decides are dropped.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Item = Mapping[str, Any]  # {"trial", "replicate", "seed", "run_id"}: one replic
 
 
 class ConfirmedRuns:
-    """The runs of the conditions that a sweep confirms."""
+    """Opens and closes the runs of the conditions that a sweep confirms."""
 
     def __init__(self, opened: Opened) -> None:
         if opened.confirm_queue is None:
@@ -43,7 +43,7 @@ class ConfirmedRuns:
         self._queue = opened.confirm_queue
 
     def items(self, added: Sequence[Confirming]) -> list[Item]:
-        """What each new trial of the confirmation carries: its replicate, and the run of its condition."""
+        """Return the attributes of each new trial of the confirmation: its replicate, and the run of its condition."""
         runs = {item["trial"]: item["run_id"] for item in self._items()}
         for one in added:
             if one.trial not in runs:
@@ -63,7 +63,7 @@ class ConfirmedRuns:
         self._opened.recorder.flush()
 
     def close(self) -> None:
-        """Write means and intervals of every condition whose replicates have all ended, and remember its result."""
+        """Write means and intervals of every condition with only ended replicates, and record its result."""
         closed: dict[str, Any] = dict(self._queue.attribute(tags.CONFIRMED, {}))
         results = {trial: self._result_of(of_condition) for trial, of_condition in self._by_condition().items()}
         ended = {trial: result for trial, result in results.items() if result and closed.get(trial) != result}
@@ -78,7 +78,7 @@ class ConfirmedRuns:
         take_step(self._opened.lease, self._queue, note={tags.CONFIRMED: {**closed, **ended}})
 
     def interrupt(self) -> None:
-        """The sweep stops here: the runs of conditions that are not closed end as KILLED."""
+        """End the runs of conditions that are not closed as KILLED, because the sweep stops."""
         closed = self._queue.attribute(tags.CONFIRMED, {})
         for run_id in {item["run_id"] for item in self._items() if str(item["trial"]) not in closed}:
             self._opened.recorder.hold(run_id, self._opened.lease.token)

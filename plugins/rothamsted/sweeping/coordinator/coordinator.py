@@ -1,7 +1,7 @@
 """Run a session of a sweep: keep workers going, decide what comes next, and stop in time.
 
-Any number of processes may do this for one sweep. The one that holds the sweep's lease decides; the others keep
-workers going, and one of them takes the lease when it runs out.
+Any number of processes may do this for one sweep. The process with the sweep's lease decides. The others keep workers
+going, and one of them takes the lease when it runs out.
 """
 
 from __future__ import annotations
@@ -41,16 +41,16 @@ STOPPED = (130, 143)  # exit statuses after Ctrl-C and SIGTERM: 128 + the number
 
 @dataclass(frozen=True, kw_only=True)
 class Session:
-    """How a session of a sweep ended.
+    """Says how a session of a sweep ended.
 
     Attributes:
-        exit_status: 0; 1 where workers cannot run, or every replicate failed; 2 where replicates are copies, or the
-            file asks for a metric that is not logged; 130 where it was stopped by a signal.
-        status: of the sweep's run.
+        exit_status: 0; 1 if workers cannot run or every replicate failed; 2 if replicates are copies or a metric of the
+            file is not logged; 130 if a signal stopped it.
+        status: status of the sweep's run.
         is_complete: nothing is left to do.
-        decided: this process decided at the end, so that it writes the sweep's own run.
-        left: what is left to do, in words; empty where nothing is.
-        why: why it was stopped, in words; empty where no reason was found while it ran.
+        decided: this process decided at the end, so it writes the sweep's own run.
+        left: what is left to do, in words; empty if nothing is.
+        why: why it was stopped, in words; empty if no reason was found while it ran.
     """
 
     exit_status: int
@@ -63,7 +63,7 @@ class Session:
 
 @dataclass(kw_only=True)
 class Coordinator:
-    """One session of one sweep."""
+    """Runs one session of one sweep."""
 
     opened: Opened
     executor: Executor

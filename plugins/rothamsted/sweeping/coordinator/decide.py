@@ -1,4 +1,4 @@
-"""Decide what comes next in a sweep, and write it into the search: only the holder of the sweep's lease does this."""
+"""Decide what comes next in a sweep, and write it into the search. Only the holder of the sweep's lease does this."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from rothamsted.sweeping.phases.phase import Phase, Step
 class Decider:
     """Takes a sweep from step to step.
 
-    No phase is stored: each of them is asked in turn what it lacks, and the first that lacks something says the step.
+    No phase is stored. Each phase is asked in turn what is missing, and the first with something missing gives the
+    step.
     """
 
     def __init__(self, opened: Opened) -> None:
@@ -27,7 +28,7 @@ class Decider:
         self._n_asked = 0  # conditions that the last step asked for
 
     def decide(self) -> Step | None:
-        """Take the next step where nothing waits and nothing runs; None: nothing was to be decided, or it is over.
+        """Take the next step if nothing waits and nothing runs; None: there is nothing to decide, or it is over.
 
         Raises:
             SweepLeaseLostError: another process decides now.
@@ -52,7 +53,7 @@ class Decider:
         return None
 
     def retry(self) -> None:
-        """Put back what failed and may be tried again, and what crashed; when a sweep goes on.
+        """Put failed trials with attempts left, and crashed ones, back to waiting when a sweep goes on.
 
         Raises:
             SweepLeaseLostError: another process decides now.
@@ -71,7 +72,7 @@ class Decider:
             self._confirmed.open()
 
     def apply(self, step: Step) -> None:
-        """Write a step into the search, in one transaction; then the runs that it needs."""
+        """Write a step into the search in one transaction, then make the runs that it needs."""
         opened = self._opened
         items = self._confirmed.items(step.add) if self._confirmed is not None else []
         take_step(

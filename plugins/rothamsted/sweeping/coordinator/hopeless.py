@@ -1,4 +1,4 @@
-"""Notice a sweep in which every replicate would fail alike, before its whole budget is spent."""
+"""Stop a sweep in which every replicate fails for the same reason, before its whole budget is spent."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ _NUMBERS = re.compile(r"\d[\d.e+-]*")  # a seed, a rate or an address in a messa
 
 @dataclass(kw_only=True)
 class Hopeless:
-    """Counts failures with one reason for as long as no replicate has come to a result."""
+    """Counts failures with one reason as long as no replicate has a result."""
 
     alike: Counter[str] = field(default_factory=Counter)
 
     def why(self, said: Mapping[str, Any], ended: Iterable[str]) -> str:
-        """Why the sweep has to stop after this end of a replicate; empty: it goes on.
+        """Say why the sweep must stop after this end of a replicate; empty: it goes on.
 
         Args:
-            said: what the worker says of it.
-            ended: the outcomes of all replicates of the sweep that have ended, those of earlier sessions too.
+            said: the worker's event.
+            ended: the outcomes of all ended replicates of the sweep, also of earlier sessions.
         """
         if said["outcome"] != Outcome.FAILED or any(one != Outcome.FAILED for one in ended):
             return ""

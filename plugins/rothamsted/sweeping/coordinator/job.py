@@ -1,4 +1,4 @@
-"""What an executor is asked to do for a sweep: plain data that any machine can take."""
+"""Make the job of a sweep for an executor: plain data for any machine."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ def job_of(
     function: str | None = None,
     run_id: str = "",
 ) -> Job:
-    """What an executor gives to each worker of a sweep.
+    """Return the job of each worker of a sweep.
 
     Args:
-        sweep: what they work on.
-        tracking_uri: where its runs go.
-        until: unix seconds after which no further trial is claimed.
-        uses_gpu: what is trained can use a GPU.
-        function: where a worker reads the study's function; None: it finds the study as the sweep names it.
-        run_id: of the sweep's run; empty where it has not been made.
+        sweep: the sweep.
+        tracking_uri: tracking store of its runs.
+        until: time (unix seconds) after which no further trial is claimed.
+        uses_gpu: whether the training can use a GPU.
+        function: file from which a worker reads the study's function; None: the sweep names the study.
+        run_id: id of the sweep's run; empty if it has not been made.
     """
     arguments = {"sweep": sweep.name, "storage": sweep.storage, "tracking_uri": tracking_uri, "until": until}
     arguments |= {"secrets": secrets} if (secrets := secrets_of(sweep)) else {}
@@ -53,7 +53,7 @@ def job_of(
 
 
 def early_workers(sweep: Sweep) -> EarlyWorkers | None:
-    """Processes that import what a sweep's workers need; None where its executor has no processes of this machine."""
+    """Return processes that import what a sweep's workers need; None if its executor does not run local processes."""
     if EXECUTORS[sweep.execution.executor] is not LocalExecutor:
         return None
     module = ENTRY.partition(":")[0]
@@ -83,5 +83,5 @@ def _flags(sweep: Sweep) -> tuple[str, ...]:
 
 
 def grace_of_processes(sweep: Sweep) -> float:
-    """What a worker itself waits for a foreign process to end, in seconds."""
+    """Return how long a worker waits for a foreign process to end, in seconds."""
     return sweep.execution.grace_seconds if sweep.is_foreign else 0.0

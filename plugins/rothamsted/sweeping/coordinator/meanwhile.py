@@ -1,4 +1,4 @@
-"""What a coordinator has done in a thread of its own while workers train: nobody waits for it at the end."""
+"""Do work of the coordinator in a thread while workers train, so that the end of the sweep does not wait for it."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ _END_SECONDS = 5.0  # a drawing takes a tenth of a second; a store that does not
 
 @dataclass(kw_only=True)
 class Meanwhile:
-    """Each is done once.
+    """Runs each piece of work once.
 
     Attributes:
-        make_ready: done when training has started.
-        rehearse: done when the confirmation has begun; it asks whether the sweep is over.
-        tick: done several times a second while workers train; not once, and by no thread.
+        make_ready: called when training has started.
+        rehearse: called when the confirmation has begun; it checks whether the sweep is over.
+        tick: called several times a second while workers train, without a thread.
     """
 
     make_ready: Callable[[], None] | None = None
@@ -26,24 +26,24 @@ class Meanwhile:
     _threads: list[threading.Thread] = field(default_factory=list)
 
     def training_has_begun(self) -> None:
-        """Workers are busy now."""
+        """Note that workers are busy now."""
         if self.make_ready is not None:
             self._start(self.make_ready)
             self.make_ready = None
 
     def confirmation_has_begun(self) -> None:
-        """The search does not change any more."""
+        """Note that the search does not change any more."""
         if self.rehearse is not None:
             rehearse, self.rehearse = self.rehearse, None
             before = list(self._threads)
             self._start(lambda: [*(one.join() for one in before), rehearse(self._over.is_set)])
 
     def is_over(self) -> None:
-        """The sweep is closed soon: what has been begun comes to its end."""
+        """Return whether the sweep closes soon, so that started work should end."""
         self._over.set()
 
     def end(self) -> None:
-        """Wait for what has been begun: while a thread lives, no drawing process can be forked."""
+        """Wait for started work. While a thread lives, no drawing process can be forked."""
         self._over.set()
         for one in self._threads:
             one.join(_END_SECONDS)

@@ -1,4 +1,4 @@
-"""One line of a notebook's output that is written over: what a terminal's live block is there."""
+"""Show progress in a notebook as one line that is overwritten, as a terminal's live block is."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ SECONDS = 0.5  # between two writings: each travels to the browser
 
 @dataclass(kw_only=True)
 class NotebookLine:
-    """A place in the output of a cell.
+    """Holds a place in the output of a cell.
 
     Attributes:
-        clock: gives seconds.
+        clock: function that gives seconds.
     """
 
     clock: Callable[[], float]
@@ -23,7 +23,7 @@ class NotebookLine:
     _written: float = float("-inf")
 
     def write(self, text: str, *, is_last: bool = False) -> None:
-        """Write the text over the one before, unless that is only just there; the last is always written."""
+        """Overwrite the last text, unless that was written just now. The text with `is_last` is always written."""
         if not is_last and self.clock() - self._written < SECONDS:
             return
         self._written = self.clock()
@@ -36,5 +36,5 @@ class NotebookLine:
 
 
 def notebook_line(clock: Callable[[], float], *, is_jupyter: bool) -> NotebookLine | None:
-    """A line where this process is a notebook's; None elsewhere."""
+    """Return a line if this process is a notebook's, else None."""
     return NotebookLine(clock=clock) if is_jupyter and "IPython.display" in sys.modules else None

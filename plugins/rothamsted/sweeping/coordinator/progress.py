@@ -1,7 +1,7 @@
-"""What the terminal shows while a sweep runs: counts, times, and the best condition so far.
+"""Show the progress of a sweep: counts, times, and the best condition so far.
 
-On a terminal it is one live block, in a notebook one that is written over; elsewhere (a log file, MLflow's capture) a
-plain line every few seconds.
+On a terminal it is one live block, in a notebook a line that is overwritten. Elsewhere (a log file, MLflow's capture)
+it is a plain line every few seconds.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ Place = tuple[bool, int, int]  # one replicate: whether it is on fresh seeds, it
 
 @dataclass(frozen=True, kw_only=True)
 class RunningReplicate:
-    """A replicate in the hands of a worker."""
+    """Describes a replicate that a worker runs."""
 
     is_fresh: bool  # on a seed that the search has not used
     number: int  # of its trial in that queue
@@ -48,7 +48,7 @@ class RunningReplicate:
 
     @property
     def place(self) -> Place:
-        """What it is counted under."""
+        """Give the key under which it is counted."""
         return self.is_fresh, self.trial, self.replicate
 
 
@@ -92,14 +92,14 @@ class Progress:
             self._live.start()
 
     def on_start(self, worker: str, event: Mapping[str, Any]) -> None:
-        """A replicate has started; one that failed before is tried again."""
+        """Count a replicate that has started, perhaps again after a failure."""
         running = _running(event)
         self.running[running] = worker
         self.ended.pop(running.place, None)
         self._now.discard(running.place)
 
     def on_end(self, event: Mapping[str, Any]) -> None:
-        """A replicate has ended."""
+        """Count a replicate that has ended."""
         running = _running(event)
         self.running.pop(running, None)
         if event["is_final"]:
@@ -112,9 +112,9 @@ class Progress:
             self.say(f"{running.name} has no model: {problem}")
 
     def on_trial(self, event: Mapping[str, Any]) -> None:
-        """A trial has ended, for now or for good; one on fresh seeds says nothing of the search.
+        """Count a trial that has ended, for now or for good. A trial on fresh seeds does not count for the search.
 
-        Its replicates may have got other outcomes than they had, by a file that has changed.
+        A changed file may have given its replicates other outcomes.
         """
         for replicate, outcome in told_outcomes(event["result"]).items():
             self.ended[event["is_fresh"], event["trial"], replicate] = outcome
@@ -131,14 +131,14 @@ class Progress:
         self.best = _best(_joined(dataset_of(self.sweep, [told]), self.best))
 
     def on_round(self, race: Mapping[str, Any], found: Dataset) -> None:
-        """A round of the race has begun, or its end."""
+        """Note that a round of the race, or its end, has begun."""
         self.race = race
         self.n_search = race["n_planned"]
         self.best = _best(found)
         self.say(_race(race))
 
     def on_death(self, worker: str) -> list[RunningReplicate]:
-        """A worker has died; returns the replicates that it was running."""
+        """Count a dead worker, and return the replicates that it was running."""
         lost = [key for key, owner in self.running.items() if owner == worker]
         for key in lost:
             del self.running[key]
@@ -167,7 +167,7 @@ class Progress:
 
     @property
     def n_planned(self) -> int:
-        """Replicates that shall have ended when all is done."""
+        """Return the number of replicates that will have ended when all is done."""
         return self.n_search + self.n_confirm - sum(self._spared.values())
 
     def _line(self) -> Text:

@@ -1,1 +1,1 @@
-"""Opening a sweep: its file, its checks, its data and code, and what is made when it starts or goes on."""
+"""Open a sweep: read its file, check it, its data and its code, and make what is needed to start or go on."""

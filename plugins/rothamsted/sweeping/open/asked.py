@@ -1,4 +1,4 @@
-"""All that can be wrong with a sweep, asked before anything is made: its data, its code, its stores, its name."""
+"""Check everything that can be wrong with a sweep before anything is made: its data, its code, its stores, its name."""
 
 from __future__ import annotations
 
@@ -27,13 +27,14 @@ from rothamsted.tracking.sql.connections import check_room
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """What was found while everything was asked.
+    """Holds what the checks found.
 
     Attributes:
-        record: of a sweep that was started before; None where there is none.
-        data_digest: of the data of its first condition; None where nobody can say.
-        rows: metric -> over how many rows it is a share in every condition; where nobody can say, it is left out.
-        digest_of_code: SHA-256 of the source files of what is trained.
+        record: the record of a sweep that was started before; None if there is none.
+        data_digest: digest of the data of its first condition; None if it is not known.
+        rows: metric -> number of rows of which it is a share in every condition; metrics without a known number are
+            left out.
+        digest_of_code: SHA-256 of the source files of the study.
         outer: the run that MLflow opened around this process; None without one.
     """
 
@@ -45,10 +46,10 @@ class Asked:
 
 
 def ask_everything(whole: Sweep, study: Study | ForeignStudy, place: Place) -> Asked:
-    """Ask everything that can be wrong; creates nothing.
+    """Check everything that can be wrong. Nothing is created.
 
     Raises:
-        UserError: in one line.
+        UserError: says in one line what is wrong.
     """
     data_digest, rows = ask_target(whole, study)
     digest_of_code = digest_of_target(whole, study, place.root)
@@ -65,13 +66,13 @@ def ask_everything(whole: Sweep, study: Study | ForeignStudy, place: Place) -> A
 
 
 def ask_target(whole: Sweep, study: Study | ForeignStudy) -> tuple[str | None, Mapping[str, int]]:
-    """Ask what is trained for its data, its environment and what is recorded of it: of a start and of `check`.
+    """Check the data, the environment and the recorded values of what is trained, for a start and for `check`.
 
     Returns:
-        The digest of the first condition's data, and metric -> over how many rows it is a share.
+        The digest of the first condition's data, and metric -> number of rows of which it is a share.
 
     Raises:
-        UserError: in one line.
+        UserError: says in one line what is wrong.
     """
     data_digest, rows = digest_of_first_data(whole, study), rows_in_every_condition(whole, study)
     if isinstance(study, ForeignStudy):
@@ -82,7 +83,7 @@ def ask_target(whole: Sweep, study: Study | ForeignStudy) -> tuple[str | None, M
 
 
 def ask_stores(storage: str, place: Place, *, default_experiment: str | None) -> tracking.FoundRun | None:
-    """Ask both databases, the experiment and the outer run, which is returned.
+    """Check both databases, the experiment and the outer run, and return the outer run.
 
     Raises:
         StoreError: one of them cannot be used.
@@ -94,7 +95,7 @@ def ask_stores(storage: str, place: Place, *, default_experiment: str | None) ->
 
 
 def started_record(storage: str, name: str) -> SearchRecord | None:
-    """What the search knows of a sweep that was started; a start that was refused or killed half-way is none."""
+    """Return the search's record of a started sweep; None after a start that was refused or killed half-way."""
     record = find_search(storage, name)
     return record if record is not None and tags.RUN_ID in record.attributes else None
 
@@ -114,20 +115,20 @@ def sweep_params(sweep: Sweep, study: Study | ForeignStudy) -> dict[str, str]:
 
 
 def digest_of_target(sweep: Sweep, study: Study | ForeignStudy, root: Path) -> str:
-    """SHA-256 of the source files of what is trained."""
+    """Return the SHA-256 of the source files of what is trained."""
     if isinstance(study, ForeignStudy):
         return study.code_digest
     return code_digest(str(sweep.study), root) if study.function is None else study.function.code_digest
 
 
 def digest_of_first_data(sweep: Sweep, study: Study | ForeignStudy) -> str | None:
-    """The digest of the data that the first condition trains on; a file that is missing shows here.
+    """Return the digest of the data that the first condition trains on. A missing file is noticed here.
 
-    The data of all stages and of each value of every choice are asked for, since a choice may name a file. None where
-    nobody can say: a foreign project keeps its data to itself.
+    The data of all stages and of each value of every choice are checked, since a choice may name a file. None if it is
+    not known: a foreign project does not tell its data.
 
     Raises:
-        DataError: The study says in its own words why the data cannot be used.
+        DataError: the data cannot be used; the message is the study's.
     """
     if isinstance(study, ForeignStudy):
         return None
@@ -139,10 +140,10 @@ def digest_of_first_data(sweep: Sweep, study: Study | ForeignStudy) -> str | Non
 
 
 def rows_in_every_condition(sweep: Sweep, study: Study | ForeignStudy) -> Mapping[str, int]:
-    """Metric -> over how many rows it is a share, where that is the same with every choice and at all ends of ranges.
+    """Return metric -> number of rows of which it is a share, if that is the same for all choices and ends of ranges.
 
     Raises:
-        DataError: as above.
+        DataError: as `digest_of_first_data`.
     """
     if isinstance(study, ForeignStudy):
         return {}

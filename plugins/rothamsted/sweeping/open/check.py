@@ -1,6 +1,6 @@
-"""`rothamsted check`: the plan of a sweep before it runs, with its time measured on one replicate.
+"""Print the plan of a sweep before it runs, with its time measured on one replicate: `rothamsted check`.
 
-It creates nothing in any database.
+Nothing is created in any database.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def print_plan(sweep: Sweep, study: Study | ForeignStudy, *, console: Console, i
     """Validate a sweep against its study and data, then print conditions, replicates, runs and time.
 
     Raises:
-        UserError: as `open_sweep` would; databases are not asked, their addresses are looked at.
+        UserError: as `open_sweep`. Of databases only the addresses are checked.
     """
     check_address(tracking_uri())
     parsed_url(sweep.storage)

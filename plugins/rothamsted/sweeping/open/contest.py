@@ -1,7 +1,7 @@
-"""Open a contest: given conditions, trained on common seeds, to be compared in pairs by whoever asked for it.
+"""Open a contest: given conditions are trained on common seeds, so that the caller can compare them in pairs.
 
-It is a sweep whose conditions are given: nothing is searched, and the contestants may differ in any field. Queue,
-workers, checkpoints and resume are those of a sweep; it has a name, an Optuna study and a run of its own.
+It is a sweep with given conditions: nothing is searched, and the contestants may differ in any field. Queue, workers,
+checkpoints and resume are those of a sweep. It has its own name, Optuna study and run.
 """
 
 from __future__ import annotations
@@ -47,25 +47,25 @@ def open_contest(
     """Open a contest, or go on with it under the same name.
 
     Args:
-        place: where it is started from; this process runs in or below its root, as its workers will.
-        name: of the contest, as a sweep has one; the name of no sweep in the storage.
-        study: entry point of MLproject.
-        contestants: configs, which may differ in any field; a field that one lacks has its default there.
-        labels: what each contestant is called.
-        seeds: the same for all.
-        objective: what each replicate's single number is.
+        place: where it is started; this process and its workers run in or below its root.
+        name: name of the contest; no sweep in the storage may have it.
+        study: an entry point of MLproject.
+        contestants: configs, which may differ in any field. A missing field has its default.
+        labels: name of each contestant.
+        seeds: seeds, the same for all contestants.
+        objective: the objective, which gives each replicate's number.
         storage: database URL of the queue.
         experiment_id: MLflow's folder for the runs.
-        models: log the trained model of every replicate.
+        models: whether the trained model of every replicate is logged.
         execution: workers, population, retries, time limits.
-        level: coverage of the intervals that are written down.
-        vary: fields that a seed sets beside the training seed, such as the data's; no contestant has its own.
+        level: coverage of the intervals that are logged.
+        vary: fields that a seed sets besides the training seed, such as the data's. No contestant may set them.
 
     Raises:
-        SpecError: contestants, labels or seeds that do not hold together.
-        StudyError: no such study, or a config that it refuses.
-        StoreError: a store that cannot be used, or a sweep of this name.
-        ResumeError: a contest of this name with other contents.
+        SpecError: contestants, labels or seeds contradict each other.
+        StudyError: there is no such study, or it refuses a config.
+        StoreError: a store cannot be used, or there is a sweep of this name.
+        ResumeError: there is a contest of this name with other contents.
     """
     what, root = f"contest {name}", place.root
     storage = search_of(storage, name, root=root, tracking_uri=place.tracking_uri)

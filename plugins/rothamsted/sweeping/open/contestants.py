@@ -1,4 +1,4 @@
-"""The contestants of a contest: given conditions, each with a label, that are trained on common seeds."""
+"""Define the contestants of a contest: given conditions, each with a label, that are trained on common seeds."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True)
 class Contestants:
-    """What is trained, and what must be the same when it goes on.
+    """Holds what a contest trains, which must be the same when it goes on.
 
     Attributes:
-        conditions: of each contestant, its fields among those that differ.
-        labels: what each is called; a name of a run and a tag.
-        plain: the whole contest as JSON holds it.
+        conditions: the fields of each contestant that differ between contestants.
+        labels: name of each, used for its run and a tag.
+        plain: the whole contest as JSON values.
     """
 
     conditions: Sequence[Mapping[str, Any]]

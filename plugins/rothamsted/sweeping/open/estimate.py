@@ -1,7 +1,4 @@
-"""How long a sweep will take: one replicate of each stage is trained here, and nothing of it is kept.
-
-Apart from the plan, which only counts.
-"""
+"""Estimate how long a sweep will take: one replicate of each stage is trained here, and nothing is kept."""
 
 from __future__ import annotations
 
@@ -30,7 +27,7 @@ OVERHEAD_SECONDS = 0.02  # a replicate's share of writing down; benchmarks/overh
 
 @dataclass(frozen=True, kw_only=True)
 class Tried:
-    """What one replicate of each stage, trained here, has shown."""
+    """Holds what one trained replicate of each stage has shown."""
 
     time: str  # of all replicates, in words
     warnings: tuple[str, ...]  # of metrics outside their declared range
@@ -50,11 +47,11 @@ class _Timed:
 def tried(sweep: Sweep, study: Study | ForeignStudy, size: Plan) -> Tried:
     """Train one replicate of each stage here, for the time of the sweep and the range of its metrics.
 
-    A condition from the middle of the space stands for all. A later stage that goes on from checkpoints takes less.
+    A condition from the middle of the space represents all. A later stage that goes on from checkpoints takes less.
 
     Raises:
-        UserError: the replicate fails, as all others would: data are missing, the study raises, or a metric that the
-            file asks for is never logged.
+        UserError: the replicate fails, as all others would: data are missing, the study raises, or a metric of the file
+            is never logged.
     """
     n_stages = max(len(sweep.stages), 1)
     stages = [stage_alone(sweep, index) for index in range(n_stages)]

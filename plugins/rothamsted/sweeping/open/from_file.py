@@ -1,7 +1,7 @@
-"""From a sweep file to a sweep and its study: the schema asks the study which parameters there are.
+"""Read a sweep file and find its study, which tells the parameters.
 
-`spec` knows no study and `study` knows no sweep file. What a foreign project takes is imported where
-there is one: it needs MLflow, and a mistake in a file is to be told before MLflow is imported.
+`spec` knows no studies, and `studies` knows no sweep files. Code for foreign projects is imported only if there is one:
+it needs MLflow, and a mistake in a file must be reported before MLflow is imported.
 """
 
 from __future__ import annotations
@@ -36,18 +36,18 @@ def load(
     *,
     known: Mapping[str, Study] = MappingProxyType({}),
 ) -> tuple[Sweep, Study | ForeignStudy]:
-    """Read and check a sweep file of the project at `root`; also its study. Without a file the overrides have it all.
+    """Read and check a sweep file of the project at `root`, and its study. Without a file, the overrides have all keys.
 
     The address of the sweep's search is absolute, see `places`.
 
     Args:
         path: the sweep file, or its contents.
-        overrides: from the command line; see `load_sweep`.
-        root: of the project.
-        known: studies that are there already, by the name that the file has for them.
+        overrides: keys of the command line; see `load_sweep`.
+        root: root of the project.
+        known: studies that exist already, by their name in the file.
 
     Raises:
-        SpecError: the file, an override, or a condition that the study refuses.
+        SpecError: the file or an override is wrong, or the study refuses a condition.
         StudyError: the study cannot be imported.
     """
     project = _Project(root=root, known=known)
@@ -147,10 +147,10 @@ def _check_condition(study: Study, flat: Mapping[str, Any]) -> None:
 
 
 def find_target(sweep: Sweep, root: Path) -> Study | ForeignStudy:
-    """What a sweep that was started before trains.
+    """Find what a sweep that was started before trains.
 
     Raises:
-        UserError: its study or project is not there any more.
+        UserError: its study or project no longer exists.
     """
     if not sweep.is_foreign:
         return find(str(sweep.study), root)
@@ -160,13 +160,13 @@ def find_target(sweep: Sweep, root: Path) -> Study | ForeignStudy:
 
 
 def opening_comment(path: Path) -> str:
-    """The comment that a sweep file opens with: its question, cost, expected result and source."""
+    """Return the comment at the top of a sweep file: its question, cost, expected result and source."""
     text = read_text(path, str(path), way_out="give the path of a sweep file")
     return comment.opening_comment(recorded_text(text))
 
 
 def check_monitor(sweep: Sweep, study: Study | ForeignStudy) -> None:
-    """Refuse trainings that end by another metric than the one that the sweep judges them by.
+    """Refuse trainings that end by another metric than the sweep's objective.
 
     Raises:
         SpecError: names the place and the way out.
@@ -183,7 +183,7 @@ def check_monitor(sweep: Sweep, study: Study | ForeignStudy) -> None:
 
 
 def check_resume(sweep: Sweep, study: Study | ForeignStudy) -> None:
-    """Refuse a stage that must go on from checkpoints with a study that cannot.
+    """Refuse a stage that must go on from checkpoints if the study cannot.
 
     Raises:
         SpecError: names the stage and the way out.

@@ -1,4 +1,4 @@
-"""Let a sweep that was started before grow: its search goes on as the new file says, and keeps what was added when."""
+"""Let a sweep grow: its search goes on as the new file says, and records what was added and when."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ def grow_search(
     grown: Growth,
     say: Callable[[str], None],
 ) -> None:
-    """Write a growth into the search, in one transaction; told again after a crash, it finds nothing to do.
+    """Write a growth into the search, in one transaction. Repeated after a crash, it does nothing.
 
     Args:
-        queue: of the search.
-        lease: of the sweep, held.
-        sweep: what is run.
-        whole: with its stages.
-        record: what the search knew before.
-        grown: what is more.
-        say: told in a line what has grown.
+        queue: queue of the search.
+        lease: lease of the sweep, held by this process.
+        sweep: the sweep or stage that runs.
+        whole: the sweep with its stages.
+        record: the search's record before.
+        grown: what was added.
+        say: function that gets a line on what has grown.
 
     Raises:
-        ResumeError: other processes still train as the old file says.
+        ResumeError: other processes still train by the old file.
     """
     if grown.is_structural:
         _wait_for_workers(queue, whole.name, grown)
@@ -73,7 +73,7 @@ def grow_search(
 
 
 def check_joined(name: str, grown: Growth) -> None:
-    """Refuse to help a living session as another file says; more trials and confirmations are for the next session.
+    """Refuse to help a running session with a grown file. More trials and confirmations wait for the next session.
 
     Raises:
         ResumeError: the file has grown.

@@ -1,6 +1,6 @@
-"""Whether what a storage holds under a sweep's names is this very sweep, and what of it has grown.
+"""Check that the storage's studies of this name belong to this sweep, and find what has grown.
 
-Nothing here creates anything: it is asked before anything is.
+Nothing is created.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ _CAME_TO_A_RESULT = frozenset({Outcome.FINISHED, Outcome.DIVERGED, Outcome.PRUNE
 
 
 def growth_since(sweep: Sweep, record: SearchRecord, data_digest: str | None, *, tracking_uri: str) -> Growth:
-    """What a sweep that goes on has more than before.
+    """Return what was added to a sweep that goes on.
 
     Raises:
-        ResumeError: a change that would give finished results another meaning, other data, or a metric that finished
-            replicates have not logged; in one line with the way out.
+        ResumeError: a change would give finished results another meaning, the data changed, or finished replicates have
+            not logged a metric. The message is one line with the way out.
     """
     old = from_resolved({**record.spec, "storage": sweep.storage})
     told = _told(old)
@@ -92,10 +92,10 @@ def _check_logged(sweep: Sweep, grown: Growth, told: list[Replicate], tracking_u
 
 
 def check_confirm_study(sweep: Sweep, record: SearchRecord | None) -> None:
-    """Refuse to confirm into an Optuna study that is somebody else's.
+    """Refuse to confirm into an Optuna study that belongs to something else.
 
     Raises:
-        StoreError: there is one of that name, and it is not this sweep's.
+        StoreError: there is a study of that name that is not this sweep's.
     """
     if sweep.confirm is None or (record is not None and CONFIRM_STUDY in record.attributes):
         return
@@ -107,10 +107,10 @@ def check_confirm_study(sweep: Sweep, record: SearchRecord | None) -> None:
 
 
 def check_later_stages(sweep: Sweep, record: SearchRecord | None) -> None:
-    """Refuse a sweep whose later stages would go into Optuna studies that are somebody else's.
+    """Refuse a sweep if later stages would go into Optuna studies that belong to something else.
 
     Raises:
-        StoreError: there is one of such a name, and it is no stage of this very sweep.
+        StoreError: there is a study of such a name that is not a stage of this sweep.
     """
     run_id = record.attributes.get(tags.RUN_ID) if record is not None else None
     for index in range(1, len(sweep.stages)):

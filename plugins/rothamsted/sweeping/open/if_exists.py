@@ -1,4 +1,4 @@
-"""What to do where a sweep of this name was started before: go on, go on whatever the code, or take a free name."""
+"""Handle a sweep name that exists: go on, go on with changed code, or take a free name."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ IF_EXISTS: tuple[str, ...] = get_args(IfExists)
 
 
 def named(sweep: Sweep, study: Study | ForeignStudy, root: Path, if_exists: str, *, place: str) -> Sweep:
-    """The sweep under the name that it gets.
+    """Return the sweep under the name that it gets.
 
     Args:
-        sweep: as it was described.
+        sweep: the described sweep.
         study: what it trains.
-        root: of the project.
+        root: root of the project.
         if_exists: one of IF_EXISTS.
-        place: what a mistake is said of.
+        place: the beginning of errors.
 
     Raises:
-        ResumeError: it would go on with other code.
-        SpecError: there is no such choice.
+        ResumeError: it would go on with changed code.
+        SpecError: `if_exists` is unknown.
     """
     if if_exists not in IF_EXISTS:
         raise SpecError(f"{place}: if_exists={if_exists!r}: {known_names(if_exists, IF_EXISTS)}")
@@ -44,13 +44,13 @@ def named(sweep: Sweep, study: Study | ForeignStudy, root: Path, if_exists: str,
 
 
 def free_name(sweep: Sweep) -> str:
-    """The name of the sweep, or the first of NAME-2, NAME-3, … that its storage does not have."""
+    """Return the name of the sweep, or the first of NAME-2, NAME-3, … that its storage does not have."""
     names = itertools.chain([sweep.name], (f"{sweep.name}-{n}" for n in itertools.count(2)))
     return next(name for name in names if find_search(sweep.storage, name) is None)
 
 
 def check_code(sweep: Sweep, study: Study | ForeignStudy, root: Path) -> None:
-    """Refuse to go on with other code than the last session had; where nothing was started, nothing is refused.
+    """Refuse to go on with other code than the last session had. A new sweep is never refused.
 
     Raises:
         ResumeError: says what to do.

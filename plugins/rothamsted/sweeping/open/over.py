@@ -1,7 +1,7 @@
-"""Open a sweep that is over, to be looked at alone: nothing of it is run, and nothing is written.
+"""Open a finished sweep to read it: nothing is run, and nothing is written.
 
-What is published of a sweep follows from its file, its search, its runs and this program. A digest of them is kept with
-what was published; while it is the same, publishing again would write the same.
+The published result of a sweep follows from its file, its search, its runs and this program. A digest of them is kept
+with the result. If it has not changed, publishing again would write the same.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ OF_TRIALS = (*RETRIED_BY, tags.RUN_ID, tags.VERDICT, tags.CONFIRMS)
 def open_over(
     sweep: Sweep, study: Study | ForeignStudy, place: Place, *, stage: LaterStage | None = None
 ) -> Opened | None:
-    """A sweep that was over when its file, code and data were the same; None: it is opened as any other.
+    """Return the sweep if it is over with the same file, code and data; None: open it as any other.
 
     Args:
-        sweep: without later stages.
+        sweep: a sweep without later stages.
         study: what it trains.
-        place: where it is started from.
-        stage: where it is a later stage.
+        place: where it is started.
+        stage: its link if it is a later stage.
 
     Raises:
         UserError: as `open_sweep`.
@@ -63,17 +63,17 @@ def open_over(
 
 
 def is_tried_again(opened: Opened) -> bool:
-    """Whether the same command would train some replicates again: those that failed, and may."""
+    """Return whether the same command would train replicates again: failed ones with attempts left."""
     retries = opened.sweep.execution.retries
     ended = [trial for queue in opened.queues for trial in queue.trials(RETRIED_BY)]
     return any(to_try_again(trial.attributes, retries=retries) is not None for trial in ended)
 
 
 def digest_of(opened: Opened) -> str:
-    """A digest of all that the published result of a sweep rests on, and what is tried again of it.
+    """Return a digest of everything that the published result of a sweep depends on.
 
-    Of runs, whether they are there and when they ended: a number that is logged to one later is seen by
-    `rothamsted analyze` alone.
+    Of runs it has whether they exist and when they ended. Numbers that are logged later are seen only by `rothamsted
+    analyze`.
     """
     of = [
         __version__,

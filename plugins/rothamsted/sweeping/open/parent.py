@@ -1,4 +1,4 @@
-"""What another sweep has found: the values of its winner, for a sweep that fixes them."""
+"""Take the values of another sweep's winner, for a sweep that fixes them."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from rothamsted.sweeping.stage import first_stage
 def take_from(
     own: str, name: str, take: str, storage: str, *, metrics_of: Callable[[str], Mapping[str, Metric]]
 ) -> Mapping[str, Any]:
-    """The values of the winner of a finished sweep, its run, and what could not be ruled out beside it.
+    """Return the values of a finished sweep's winner, its run, and the conditions that could not be ruled out.
 
-    A sweep that has been started keeps what it took then, whatever has become of the other since.
+    A sweep that has been started keeps the values that it took then.
 
     Args:
-        own: name of the sweep that takes them.
-        name: of the sweep that has found them; of one with stages the first.
-        take: its confirmed winner, or the best of its search.
-        storage: of both.
-        metrics_of: study -> what it declares of its metrics.
+        own: name of the sweep that takes the values.
+        name: name of the other sweep; of a sweep with stages the first.
+        take: which condition: the confirmed winner, or the best of the search.
+        storage: storage of both sweeps.
+        metrics_of: function: study -> declarations of its metrics.
 
     Raises:
         SpecError: there is no such sweep, it is not finished, or it has no such winner.

@@ -1,7 +1,7 @@
-"""Open a sweep: ask everything, then make what is missing; take the sweep's lease, or help whoever has it.
+"""Open a sweep: check everything, make what is missing, and take the sweep's lease, or help its holder.
 
-The order of the writes: the sweep's file, the lease and the id of its run stand in the search before the run is made;
-the run's id under its own name says that the sweep has been started. A start that is killed in between blocks no name.
+The sweep's file, the lease and the id of its run are written to the search before the run is made. The run's id under
+its final key says that the sweep has been started. So a start that is killed in between blocks no name.
 """
 
 from __future__ import annotations
@@ -44,17 +44,17 @@ def open_sweep(
     stage: LaterStage | None = None,
     say: Callable[[str], None] = lambda line: None,
 ) -> Opened:
-    """Open a sweep, or its first stage where it has stages, for the process that decides or for one that helps.
+    """Open a sweep, or its first stage if it has stages, for the process that decides or for one that helps.
 
     Args:
-        sweep: the validated sweep file.
+        sweep: the checked sweep file.
         study: what it trains.
-        place: where it is started from.
-        stage: where this is a later stage of another sweep.
-        say: told, in a line, where another process runs this sweep already.
+        place: where it is started.
+        stage: its link if it is a later stage.
+        say: function that gets a line if another process runs this sweep already.
 
     Raises:
-        UserError: with one line, before anything has been created in either database.
+        UserError: something is wrong, in one line; nothing has been created in either database.
     """
     if stage is not None:
         place = replace(place, outer_run_id=None)
@@ -74,13 +74,13 @@ def open_sweep(
 def open_passed(
     sweep: Sweep, study: Study | ForeignStudy, place: Place, *, stage: LaterStage | None = None
 ) -> Opened | None:
-    """A stage whose next one has been decided: nothing of it is run or written again. None: it is not there yet.
+    """Open a stage if the conditions of the next one are decided, without running or writing; None: they are not.
 
     Args:
         sweep: the first stage with all that follow, or a later one.
         study: what it trains.
-        place: where it is started from.
-        stage: where it is a later one.
+        place: where it is started.
+        stage: its link if it is a later stage.
 
     Raises:
         UserError: as `open_sweep`.
@@ -104,14 +104,14 @@ def open_passed(
 
 @dataclass(frozen=True, kw_only=True)
 class Opening:
-    """A sweep or a contest about to be opened: everything has been asked.
+    """Opens a sweep or a contest after all checks.
 
     Attributes:
-        sweep: what is run.
-        whole: with its stages.
-        study, place, asked, stage: as above.
-        growth: what has grown of what was started under this name; refuses what cannot go on as it is.
-        contestants: of a contest.
+        sweep: the sweep or stage that runs.
+        whole: the sweep with its stages.
+        study, place, asked, stage: as in `open_sweep`, and the results of the checks.
+        growth: what was added since the sweep was started; it refuses changes that cannot go on.
+        contestants: contestants of a contest.
         experiment_id: MLflow's folder for the runs; None: as the environment and the file say.
     """
 
@@ -126,7 +126,7 @@ class Opening:
     experiment_id: str | None = None
 
     def open(self, say: Callable[[str], None]) -> Opened:
-        """Make what is missing, or join."""
+        """Make what is missing, or join a running session."""
         known = None if self.asked.record is not None else known_from(self.sweep)
         tracking.migrate(self.place.tracking_uri)
         sweep = self.sweep

@@ -1,4 +1,4 @@
-"""The run of a sweep: its tags, params and files when it is made, and what changes when the sweep goes on."""
+"""Make the run of a sweep with its tags, params and files, and update it when the sweep goes on."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MOST_CHARACTERS = 4_000  # of the tag that says what was added when; all of it i
 
 @dataclass(frozen=True, kw_only=True)
 class SweepRun:
-    """All that a sweep's run is made with."""
+    """Makes a sweep's run."""
 
     sweep: Sweep
     whole: Sweep  # with its stages
@@ -48,8 +48,8 @@ class SweepRun:
         Args:
             recorder: writes it.
             experiment_id: MLflow's folder of runs.
-            run_id: its id; empty where the store gives ids.
-            is_outer: the run that MLflow opened around this process becomes the sweep's.
+            run_id: its id; empty if the store gives ids.
+            is_outer: whether the run that MLflow opened around this process becomes the sweep's.
             parent_id: the run to nest it under.
         """
         of_run, origin = without_origin(self._tags())
@@ -146,7 +146,7 @@ class SweepRun:
 def mark_continuation(
     recorder: tracking.Recorder, outer: tracking.FoundRun, experiment_id: str, run_id: str, name: str
 ) -> None:
-    """The run that MLflow opened around this process says which sweep it goes on with, unless it is something else."""
+    """Tag the run that MLflow opened around this process with the sweep that goes on, unless it has another role."""
     if outer.tags.get(tags.ROLE, "continuation") != "continuation":
         return
     link = tracking.run_path(experiment_id, run_id)

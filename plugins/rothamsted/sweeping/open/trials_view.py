@@ -1,4 +1,4 @@
-"""How MLflow's UI shows the trials of a sweep when its link is opened: filtered, sorted, few columns, few charts."""
+"""Set how MLflow's UI shows the trials of a sweep when its link is opened: filter, order, columns, charts."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _N_MEANS = 4  # columns that begin the list: mean, interval, n
 
 
 def trials_view(sweep: Sweep) -> dict[str, Any]:
-    """The state of the UI's run list, as its button "Share" would keep it.
+    """Return the state of the UI's run list, as its button "Share" would keep it.
 
-    Confirmations, which have fresh seeds, and replicates are not among the runs.
+    Confirmations and replicates are not among the runs.
     """
     ranked_by = f"{OBJECTIVE}/{statistic_of(sweep.objective.over)}"
     return {

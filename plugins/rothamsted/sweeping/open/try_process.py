@@ -1,6 +1,6 @@
 """Try one replicate of a foreign project or command for `check`: how long it takes and what it measures.
 
-It logs to a tracking store of its own, which is removed: nothing is left in any database.
+It logs to a temporary tracking store, so nothing is left in any database.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ GRACE_SECONDS = 2.0  # of a process that is only tried
 
 @dataclass(frozen=True, kw_only=True)
 class TriedProcess:
-    """One process that was tried.
+    """Holds the result of one process that was tried.
 
     Attributes:
-        seconds: that it took, imports that are made ahead apart.
-        has_ended: False: it was stopped after the most seconds.
-        history: what it measured.
+        seconds: seconds that it took, without imports that are made ahead.
+        has_ended: whether it ended by itself; False: it was stopped after the longest time.
+        history: its measurements.
     """
 
     seconds: float
@@ -57,11 +57,11 @@ def try_parameters(
     Args:
         stage: a sweep, or one of its stages.
         study: what it trains.
-        parameters: of the replicate, its seed among them.
-        most_seconds: after which it is stopped.
+        parameters: parameters of the replicate, including its seed.
+        most_seconds: time after which it is stopped.
 
     Raises:
-        UserError: it cannot be started, fails, or says nothing that can be read.
+        UserError: it cannot be started, fails, or gives no readable numbers.
     """
     with tempfile.TemporaryDirectory(prefix="rothamsted-check-") as folder:
         top = Path(folder).resolve()

@@ -1,6 +1,6 @@
-"""What a sweep that no file describes is given where nothing is said: its name, its metric, its sampler.
+"""Choose the defaults of a sweep without a file: its name, its metric, its sampler.
 
-One place for calls and for the command line.
+Calls and the command line use it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def usual_name(target: str) -> str:
 
 
 def usual_metric(study: Study) -> str | None:
-    """Return the metric that is meant: the only one that is declared, else what a function returns; None: not known."""
+    """Return the default metric: the only one that is declared, else what a function returns; None: not known."""
     declared = [name for name in study.metrics if "*" not in name]
     if len(declared) == 1:
         return declared[0]
@@ -32,5 +32,5 @@ def usual_metric(study: Study) -> str | None:
 
 
 def usual_sampler(*, has_trials: bool, is_finite: bool) -> str:
-    """Return the sampler: the whole grid where the space has an end and nothing says how many of it."""
+    """Return the default sampler: a grid if the space is finite and the number of trials is not given."""
     return "grid" if is_finite and not has_trials else "tpe"

@@ -1,6 +1,6 @@
-"""What the sampler of a sweep knows from an earlier one, as its file asks.
+"""Read what the sampler of a sweep learns from an earlier sweep, as its file asks.
 
-It reads another sweep: its conditions, their means, and what its constraints saw.
+It reads conditions, their means, and the values of constraints.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from rothamsted.sweeping.stage import first_stage
 
 
 def known_from(sweep: Sweep) -> list[Known] | None:
-    """The finished conditions of the earlier sweep; None where the file names none.
+    """Return the finished conditions of the earlier sweep; None if the file names none.
 
     Raises:
-        StoreError: there is no such sweep, it optimised something else, nothing of it is finished, or nothing of it
-            lies in the space.
+        StoreError: there is no such sweep, it optimised something else, or none of its finished conditions lies in the
+            space.
     """
     if sweep.warm_start is None:
         return None

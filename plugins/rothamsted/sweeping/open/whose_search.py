@@ -12,16 +12,16 @@ from rothamsted.spec import Sweep
 
 
 def search_of(storage: str, name: str, *, root: Path, tracking_uri: str) -> str:
-    """The absolute address of the search database of a sweep.
+    """Return the absolute address of the search database of a sweep.
 
-    Before, a relative path started in the folder where the program ran. A file there that has this very sweep is
-    used on, so that no second search of the same name begins.
+    In earlier versions a relative path started in the working directory. If a file there has this sweep, it is still
+    used, so that no second search of the same name begins.
 
     Args:
-        storage: as the file or the command line has it.
-        name: of the sweep.
-        root: of the project.
-        tracking_uri: of MLflow.
+        storage: the address in the file or on the command line.
+        name: name of the sweep.
+        root: root of the project.
+        tracking_uri: MLflow's tracking URI.
 
     Raises:
         StoreError: a file in the project's folder cannot be read.
@@ -33,11 +33,11 @@ def search_of(storage: str, name: str, *, root: Path, tracking_uri: str) -> str:
 
 
 def refuse_unstarted(storage: str, name: str) -> None:
-    """Refuse a sweep that an SQLite file of searches lacks, before what works on it is imported.
+    """Refuse a sweep that an SQLite file of searches lacks, before slow imports.
 
     Args:
-        storage: the absolute address of the search database; what is no such file is left to who opens it.
-        name: of the sweep.
+        storage: absolute address of the search database; other databases are not checked here.
+        name: name of the sweep.
 
     Raises:
         StoreError: the file has no study of this name.
@@ -49,7 +49,7 @@ def refuse_unstarted(storage: str, name: str) -> None:
 
 
 def with_search(sweep: Sweep, *, root: Path, tracking_uri: str) -> Sweep:
-    """The sweep with absolute addresses of its search, and of the one that it starts warm from."""
+    """Return the sweep with absolute addresses of its search, and of the search of its warm start."""
     storage = search_of(sweep.storage, sweep.name, root=root, tracking_uri=tracking_uri)
     warm = sweep.warm_start
     if warm is not None and warm.storage is not None:

@@ -1,1 +1,1 @@
-"""The phases of a sweep: from the data so far to the next step."""
+"""Define the phases of a sweep: each turns the data so far into the next step."""

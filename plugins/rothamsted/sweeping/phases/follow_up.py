@@ -1,8 +1,8 @@
-"""Stages: what goes on from a finished stage is decided once, and the next stage is a sweep of its own.
+"""Run the stages of a sweep: decide once which conditions go on, and make the next stage as a separate sweep.
 
-Each stage has its name (NAME, NAME.stage2 and so on), its run below the first one's, its Optuna study and its report.
-A later stage is told its conditions, and where the training of each stopped earlier. Confirmation and promotion belong
-to the last.
+Each stage has its name (NAME, NAME.stage2 and so on), its run below the first one's, its Optuna study and its report. A
+later stage gets its conditions, and the last states of their trainings. Confirmation and promotion are in the last
+stage.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ from rothamsted.sweeping.stage import (
 
 @dataclass(frozen=True, kw_only=True)
 class StageToRun:
-    """One stage of a sweep; a sweep without stages is its own only one.
+    """Describes one stage of a sweep. A sweep without stages is its own only stage.
 
     Attributes:
         index: its position, from 0.
-        n_stages: how many there are.
-        sweep: as it is opened; the first with all that follow.
-        link: what makes it a later stage; None for the first.
+        n_stages: number of stages.
+        sweep: the stage as it is opened; the first with all that follow.
+        link: its link to the stage before; None for the first.
         question: what it asks.
     """
 
@@ -62,16 +62,16 @@ def first_of(sweep: Sweep, question: str) -> StageToRun:
 def next_of(
     stage: StageToRun, whole: Sweep, opened: Opened, *, say: Callable[[str], None], question: str
 ) -> StageToRun | None:
-    """The stage that follows one whose search is over; None: no condition goes on.
+    """Return the next stage after a finished search; None: no condition goes on.
 
-    What goes on is decided once and kept in the search of the stage that is over: later retries change nothing.
+    The conditions that go on are decided once and kept in the finished stage's search. Later retries change nothing.
 
     Args:
-        stage: that is over.
+        stage: the finished stage.
         whole: the sweep with all its stages.
-        opened: the stage that is over.
-        say: told why nothing goes on.
-        question: of the whole sweep.
+        opened: the finished stage, opened.
+        say: function that gets the reason if nothing goes on.
+        question: question of the whole sweep.
     """
     data, index = opened.data(), stage.index + 1
     kept = _decide(stage, whole, opened, data, say)
@@ -120,11 +120,11 @@ def _decide(
 
 
 def keep(found: Dataset, n_kept: int, *, by: str, level: float) -> list[Condition]:
-    """The best conditions by their mean, or by the worse end of the interval for it; best first.
+    """Return the best conditions by their mean, or by the worse end of its interval; best first.
 
-    By the interval, moved by what the mean is adjusted for missing seeds; one without an interval (a single replicate)
-    comes after all that have one. Either way those that a race dropped come last, and with several objectives the
-    Pareto set first. Of conditions that gave the same bits only one is kept.
+    The interval is shifted by the mean's adjustment for missing seeds. A condition without an interval (a single
+    replicate) comes after all with one. Conditions that a race dropped always come last, and with several objectives
+    the Pareto set comes first. Of conditions that gave the same bits only one is kept.
     """
     best, conditions = ranked(found), {one.number: one for one in found.conditions}
     if by == "interval":
@@ -145,14 +145,14 @@ def keep(found: Dataset, n_kept: int, *, by: str, level: float) -> list[Conditio
 
 
 def announcement(stage: StageToRun, *, is_passed: bool) -> str:
-    """Which stage comes now; empty for a sweep without stages, and for a stage that is over."""
+    """Say which stage comes now; empty for a sweep without stages, and for a finished stage."""
     if stage.n_stages < 2 or is_passed:
         return ""
     return f"stage {stage.index + 1} of {stage.n_stages}: sweep {stage.sweep.name}"
 
 
 def is_late(following: StageToRun, until: float | None, say: Callable[[str], None]) -> bool:
-    """Whether the time of all stages is up before this one begins; then it is said."""
+    """Return whether the time of all stages is up before this one begins, and say so."""
     if until is None or time.time() < until:
         return False
     say(f"time is up before stage {following.index + 1}: give the same command again to go on")
@@ -160,14 +160,14 @@ def is_late(following: StageToRun, until: float | None, say: Callable[[str], Non
 
 
 def forget(opened: Opened) -> None:
-    """Remove what the stage before left, when this one is complete."""
+    """Remove the states that the stage before left, when this one is complete."""
     earlier = opened.earlier_stage
     if earlier is not None:
         remove_checkpoints(opened.home, earlier.sweep, earlier.run_id, uri=opened.tracking_uri)
 
 
 def later_stage(sweep: Sweep, index: int, kept: Sequence[Condition]) -> Sweep:
-    """A later stage as a sweep over what is kept of the stage before."""
+    """Return a later stage as a sweep over the conditions that are kept."""
     own = {
         "name": stage_name(sweep, index),
         "parameters": sweep.stage_parameters(index),

@@ -1,4 +1,4 @@
-"""The confirmation: the search's winners on fresh seeds, a trial a replicate, so that all workers share one winner."""
+"""Confirm the search's winners on fresh seeds: one trial for each replicate, so that workers can share a winner."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ class Given:
     """Runs the best `keep` conditions of the search on given seeds.
 
     Attributes:
-        keep: how many conditions, the best of the search by mean; a diverged or scoreless one is never among them.
-        seeds: fresh ones, the same for all.
+        keep: number of conditions, the best of the search by mean. A condition that diverged or has no score is never
+            confirmed.
+        seeds: fresh seeds, the same for all.
     """
 
     keep: int
@@ -26,7 +27,7 @@ class Given:
     name: str = "confirm"
 
     def next(self, data: Dataset) -> Step | None:
-        """The winners' replicates that are missing."""
+        """Return the missing replicates of the winners."""
         there = {(one.condition, one.number) for one in data.replicates if one.phase == "confirm"}
         conditions = {condition.number: condition.values for condition in data.conditions}
         new = [
@@ -39,5 +40,5 @@ class Given:
 
 
 def winners(data: Dataset, keep: int) -> list[int]:
-    """Numbers of the conditions to confirm, best first; of those that gave the same bits only one."""
+    """Return the numbers of the conditions to confirm, best first; of those that gave the same bits only one."""
     return distinct(data, ranked(independent(data)))[:keep]

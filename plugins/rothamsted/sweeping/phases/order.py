@@ -1,4 +1,4 @@
-"""The phases of a sweep, in their order."""
+"""List the phases of a sweep, in their order."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rothamsted.sweeping.phases.replicated import Replicated
 
 
 def phases_of(sweep: Sweep) -> list[Phase]:
-    """Missing replicates, the search, then the race and the confirmation where the file asks for them."""
+    """Return the phases: missing replicates, the search, then race and confirmation if the file asks for them."""
     phases: list[Phase] = [Proposed(n_trials=sweep.n_trials)]
     if sweep.replicates.racing is not None:
         phases.append(Raced(sweep=sweep))

@@ -1,4 +1,4 @@
-"""A phase of a sweep: a pure function from the data so far to the next step."""
+"""Define a phase of a sweep: a pure function from the data so far to the next step."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rothamsted.analysis.values import Dataset
 
 @dataclass(frozen=True, kw_only=True)
 class Confirming:
-    """One replicate of a condition on a fresh seed, to be added to the queue of the confirmation."""
+    """Describes one replicate of a condition on a fresh seed, for the queue of the confirmation."""
 
     trial: int  # number of the condition's trial in the search
     condition: Mapping[str, Any]
@@ -21,12 +21,12 @@ class Confirming:
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """What is to be done next; applied in one transaction by the holder of the sweep's lease.
+    """Describes what is done next. The holder of the sweep's lease applies it in one transaction.
 
     Attributes:
-        ask: how many conditions there shall be: a design's are added, an adaptive sampler may be asked up to it.
-        add: replicates for the queue of the confirmation.
-        extend: number of an ended trial of the search -> attributes to set; it is put back with more to do.
+        ask: number of conditions: those of a design are added; an adaptive sampler may be asked up to it.
+        add: replicates to add to the queue of the confirmation.
+        extend: number of an ended trial of the search -> attributes to set; the trial is put back with more to do.
         note: attributes to set on the search.
     """
 
@@ -37,13 +37,13 @@ class Step:
 
 
 class Phase(Protocol):
-    """One phase. It stores nothing: asked again after a crash, by another process, it says the same."""
+    """Describes one phase. It stores nothing: after a crash another process gets the same step."""
 
     @property
     def name(self) -> str:
-        """What messages call it."""
+        """Give its name in messages."""
         ...
 
     def next(self, data: Dataset) -> Step | None:
-        """What to do now that nothing waits and nothing runs; None: the phase is over."""
+        """Return the next step when nothing waits and nothing runs; None: the phase is over."""
         ...

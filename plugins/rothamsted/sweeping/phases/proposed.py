@@ -1,4 +1,4 @@
-"""The search: as many conditions as the file asks for, proposed by its sampler or named by hand."""
+"""Search: ask for as many conditions as the file says, proposed by its sampler or named by hand."""
 
 from __future__ import annotations
 
@@ -16,5 +16,5 @@ class Proposed:
     name: str = "search"
 
     def next(self, data: Dataset) -> Step | None:
-        """More conditions while there are fewer; a design adds them at once, an adaptive sampler one at a time."""
+        """Ask for more conditions if there are fewer. A design adds all at once, an adaptive sampler one at a time."""
         return None if len(data.conditions) >= self.n_trials else Step(ask=self.n_trials)

@@ -1,4 +1,4 @@
-"""The race of a sweep: after each round, which conditions leave it and which get more replicates."""
+"""Race the conditions of a sweep: decide after each round which leave and which get more replicates."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ SURVIVED = "survived"
 
 @dataclass(frozen=True, kw_only=True)
 class Raced:
-    """A race over the replicates of all conditions; `sweep.replicates.racing` says how it is run."""
+    """Races all conditions over their replicates, as `sweep.replicates.racing` says."""
 
     sweep: Sweep
     name: str = "race"
 
     def next(self, data: Dataset) -> Step | None:
-        """The next round: who leaves and why, and how many replicates the others get; None: all have left."""
+        """Return the next round: conditions that leave, with why, and replicates of the others; None: all have left."""
         members = members_of(data)
         races = {condition.number: condition.race for condition in data.conditions}
         still_in = [number for number in races if races[number] in ("", tags.RACING)]
@@ -65,7 +65,7 @@ class Raced:
 
 
 def values_of(sweep: Sweep, members: Mapping[int, Sequence[Replicate]]) -> np.ndarray:
-    """The objective, (condition, replicate): NaN where there is none, infinite (the worst) where it diverged."""
+    """Return the objective, (condition, replicate): NaN if there is none, infinite (the worst) if it diverged."""
     worst = math.inf if sweep.objective.direction == "minimize" else -math.inf
     values = np.full((len(members), len(sweep.replicates.values)), np.nan)
     for row, of_one in zip(values, members.values(), strict=True):

@@ -1,4 +1,4 @@
-"""The replicates of every condition: where the sweep has grown, those that conditions which had ended lack."""
+"""Add the replicates that ended conditions lack after a sweep has grown."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rothamsted.sweeping.phases.phase import Step
 
 @dataclass(frozen=True, kw_only=True)
 class Replicated:
-    """Asks for `n_replicates` of each condition; one that was pruned keeps what it has."""
+    """Asks for `n_replicates` of each condition. A pruned condition gets no more."""
 
     n_replicates: int
     name: str = "replicates"

@@ -1,1 +1,1 @@
-"""A worker: claim trials, train their replicates, tell the search."""
+"""Work on a sweep: claim trials, train their replicates, write results to the search."""

@@ -1,4 +1,4 @@
-"""What an earlier holder's end means for the replicates of a trial that was taken over: blame, failures, new runs."""
+"""Handle the end of an earlier holder of a trial that was taken over: count crashes and failures, start new runs."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from rothamsted.sweeping.worker.trial_runs import TrialRuns, by_text
 
 
 def count_failures(runs: TrialRuns, earlier: Earlier) -> dict[int, Replicate]:
-    """Replicates that failed in earlier hands: results of those that had their last attempt; the others start anew.
+    """Count failures under earlier holders. Return results of replicates without attempts left; others start anew.
 
     Raises:
-        LostError: the trial is not ours any more.
+        LostError: another worker has the trial.
     """
     results: dict[int, Replicate] = {}
     for replicate, run in earlier.failed.items():
@@ -37,13 +37,13 @@ def count_failures(runs: TrialRuns, earlier: Earlier) -> dict[int, Replicate]:
 
 
 def lay_blame(runs: TrialRuns, earlier: Earlier, pending: Sequence[int]) -> dict[int, str]:
-    """Count the deaths of earlier holders for the replicates that were running; return those whose worker was ended.
+    """Count deaths of earlier holders for the replicates that were running, and return those with an ended worker.
 
-    Where the record shows none, because the worker died before it had written anything, a death is laid at the door of
-    those that it would have run first; but only once: where a trial has seen a crash, a run is written when it starts.
+    If the record shows none, because the worker died before it wrote anything, the death counts for those that it would
+    have run first. This happens only once: after a crash of a trial, a run is written when it starts.
 
     Raises:
-        LostError: the trial is not ours any more.
+        LostError: another worker has the trial.
     """
     deaths = runs.lease.deaths
     if not deaths:
@@ -63,7 +63,7 @@ def start_anew(runs: TrialRuns, earlier: Earlier, *, keep: Collection[int]) -> N
     """End the runs of a foreign project's interrupted replicates; each gets another one.
 
     Raises:
-        LostError: the trial is not ours any more.
+        LostError: another worker has the trial.
     """
     left = [replicate for replicate in earlier.interrupted if replicate not in keep]
     if left:
@@ -73,7 +73,7 @@ def start_anew(runs: TrialRuns, earlier: Earlier, *, keep: Collection[int]) -> N
 
 
 def end_pruned(context: Opened, assignment: Assignment, earlier: Earlier, reason: str) -> dict[int, Replicate]:
-    """End the runs of replicates whose worker died after it had pruned their trial; returns their results."""
+    """End the runs of replicates if the worker died after it had pruned their trial, and return their results."""
     results: dict[int, Replicate] = {}
     for replicate, run in earlier.interrupted.items():
         context.recorder.log(run.run_id, tags={tags.OUTCOME: Outcome.PRUNED.value, tags.PRUNED_BECAUSE: reason[:500]})

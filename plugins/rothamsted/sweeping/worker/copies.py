@@ -1,6 +1,6 @@
-"""Notice replicates of a foreign project or a function that are copies: equal bits, though their seeds differ.
+"""Find replicates of a foreign project or a function that are copies: equal bits although their seeds differ.
 
-Copies would count as evidence: three of one number have no spread, and every difference is then a sure one.
+Copies would count as evidence: three equal numbers have no spread, so every difference would seem certain.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from rothamsted.tracking import read_history
 
 
 def may_be_copies(study: Study | ForeignStudy) -> bool:
-    """Whether nobody has promised that the seed reaches what is trained: a study of the full contract does."""
+    """Return whether the seed may have no effect. A study of the full contract promises that it has one."""
     return isinstance(study, ForeignStudy) or study.function is not None
 
 
 def seed_without_effect(trial: TrialRun, replicate: int) -> str:
-    """Why a sweep is stopped after one of its replicates: in a line, with the way out; empty: it goes on.
+    """Say in a line, with the way out, that a sweep stops because the seed has no effect; empty: it goes on.
 
-    All metrics but times must be equal at every step. One condition whose replicates differ shows that the seed
-    reaches what is trained: others may then be equal for a good reason.
+    All metrics except times must be equal at every step. If the replicates of one condition differ, the seed has an
+    effect, and others may be equal for a good reason.
 
     Args:
-        trial: of a foreign project or a function, with the replicate that has just ended.
-        replicate: that one.
+        trial: a trial of a foreign project or a function, with the replicate that has just ended.
+        replicate: that replicate.
     """
     finished = [one for one in trial.ended() if one.outcome == Outcome.FINISHED]
     own = next((one for one in finished if one.number == replicate), None)

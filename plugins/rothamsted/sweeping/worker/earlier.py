@@ -1,7 +1,7 @@
-"""What earlier holders of a claimed trial have done: read from the search, and from the record.
+"""Read from the search and the record what earlier holders of a claimed trial have done.
 
-A trial that ended before stands whole in the search. Of one whose holder died the search has the ids of its runs,
-and the record what became of them.
+The search has all results of a trial that ended before. If the holder died, the search has the ids of its runs, and the
+record has their results.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _ENDED = (
 
 @dataclass(kw_only=True)
 class Earlier:
-    """What earlier holders have done."""
+    """Holds what earlier holders have done."""
 
     run_id: str = ""  # of the trial
     lone_run_id: str = ""  # of what was the trial's only replicate, before the sweep grew
@@ -48,17 +48,17 @@ class Earlier:
 
     @property
     def open(self) -> list[int]:
-        """Replicates that were running when the last holder ended."""
+        """Return the replicates that were running when the last holder ended."""
         return [r for r, run in self.interrupted.items() if run.status == "RUNNING" or tags.OUTCOME not in run.tags]
 
 
 def restore(context: Opened, lease: Lease, assignment: Assignment) -> Earlier:
-    """Everything of a claimed trial that need not be run again.
+    """Return everything of a claimed trial that need not run again.
 
-    The runs of an earlier holder are held under this claim before they are read: what it writes later is dropped.
+    The runs of an earlier holder are held under this claim before they are read, so its later writes are dropped.
 
     Raises:
-        LostError: the trial is not ours any more.
+        LostError: another worker has the trial.
     """
     earlier = told_before(context, lease, assignment)
     if not lease.is_taken_over:
@@ -78,7 +78,7 @@ def restore(context: Opened, lease: Lease, assignment: Assignment) -> Earlier:
 
 
 def told_before(context: Opened, lease: Lease, assignment: Assignment) -> Earlier:
-    """What the search was told of a trial; a failed replicate is done when it has had all its attempts."""
+    """Return the recorded results of a trial. A failed replicate is done if it has no attempts left."""
     earlier, attributes = Earlier(), lease.attributes
     if tags.RESULT not in attributes:
         return earlier
@@ -147,12 +147,12 @@ def _result_of_run(replicate: int, run: FoundRun, assignment: Assignment, sweep:
 
 
 def failed_result(replicate: int, run: FoundRun, assignment: Assignment, sweep: Sweep) -> Replicate:
-    """A replicate whose run says that it failed, as the search is told it."""
+    """Return a replicate with a failed run as the search keeps it."""
     return replace(_result_of_run(replicate, run, assignment, sweep), outcome=Outcome.FAILED.value, objective=math.nan)
 
 
 def abandon(context: Opened, earlier: Earlier, *, keep: Container[int]) -> None:
-    """End the runs of interrupted replicates that cannot go on: a foreign process starts anew, in a run of its own."""
+    """End the runs of interrupted replicates that cannot go on. A foreign process starts anew, in a new run."""
     for replicate in [replicate for replicate in earlier.interrupted if replicate not in keep]:
         run = earlier.interrupted.pop(replicate)
         if (run.status, run.tags.get(tags.OUTCOME)) != (RunStatus.KILLED, Outcome.INTERRUPTED):

@@ -1,6 +1,6 @@
-"""Where a worker begins: open a sweep that was started before, by its name and storage, and work on it.
+"""Start a worker: open a sweep that was started before, by its name and storage, and work on it.
 
-The console command `rothamsted worker` and every executor's job call the same function.
+The command `rothamsted worker` and every executor's job call the same function.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from rothamsted.sweeping.worker.work import Worker
 
 
 class WhyLeft(StrEnum):
-    """Why a worker has ended, as its user reads it."""
+    """Says why a worker has ended, for its user."""
 
     DONE = "nothing is left to do"
     STOPPED = "stopped"
@@ -54,16 +54,17 @@ def work(
     """Work on a sweep until nothing is left, or until stopped.
 
     Args:
-        sweep: its name.
-        storage: database URL of its search.
-        emit: told of each replicate's start and end and of each trial's end.
-        should_stop: asked between measurements; true: checkpoint, give the trials back, and end.
-        tracking_uri: where its record is; None: MLflow's own settings say.
-        until: unix seconds after which no further trial is claimed.
-        function: where the study's function lies; None: the study is found as the sweep names it.
-        secrets: what is not recorded of the sweep, see `rothamsted.spec.recorded`; of a worker by hand nothing.
-        waits_for_server: a tracking server that is away is waited for: it was there when the sweep began.
-        tells_warnings: emit warnings of the engine and the study as notes, for where nobody sees standard error.
+        sweep: name of the sweep.
+        storage: database URL of the search.
+        emit: function that gets each replicate's start and end and each trial's end.
+        should_stop: function that is called between measurements; true: checkpoint, give the trials back, and end.
+        tracking_uri: tracking store of the record; None: by MLflow's own settings.
+        until: time (unix seconds) after which no further trial is claimed.
+        function: file of the study's function; None: the sweep names the study.
+        secrets: secrets that are not recorded, see `rothamsted.spec.recorded`; a worker by hand has none.
+        waits_for_server: whether to wait for a tracking server that is away, because it answered when the sweep began.
+        tells_warnings: whether warnings of the engine and the study are emitted as notes, if standard error is not
+            seen.
 
     Raises:
         UserError: there is no such sweep, its study is not here, or a store cannot be reached.

@@ -1,8 +1,4 @@
-"""The replicates of one population in files of TensorBoard, where a sweep asks for them.
-
-Apart from the worker, which hears of measurements and artifacts in any case: here they
-go on to one mirror a run.
-"""
+"""Write the replicates of one population as TensorBoard files, if a sweep asks for them."""
 
 from __future__ import annotations
 
@@ -19,7 +15,7 @@ from rothamsted.sweeping.worker.population_judge import Member
 
 @dataclass(kw_only=True)
 class EventFiles:
-    """One mirror a member; none where the sweep asks for none."""
+    """Writes one set of files for each member; none if the sweep asks for none."""
 
     context: Opened
     members: Sequence[Member]
@@ -36,7 +32,7 @@ class EventFiles:
             self._of(member).show(measured, contents)
 
     def close(self) -> None:
-        """Bring everything to the disk."""
+        """Write everything to the disk."""
         for mirror in self._open.values():
             mirror.close()
 

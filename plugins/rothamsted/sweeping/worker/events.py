@@ -1,6 +1,6 @@
-"""What a worker tells whoever started it: one event for each start and end, as plain values.
+"""Emit a worker's events for the process that started it: one for each start and end, as plain values.
 
-Apart from the worker, which does the work: these events are all that a coordinator sees of it.
+A coordinator sees nothing else of a worker.
 """
 
 from __future__ import annotations
@@ -29,21 +29,21 @@ class WorkerEvents:
     emit: Emit
 
     def start(self, trial: TrialRun, member: ReplicateRun) -> None:
-        """A replicate has started."""
+        """Emit that a replicate has started."""
         self._emit("start", trial, {"replicate": member.replicate, "run_id": member.run_id, "at_ms": now_ms()})
 
     def set_up(self, trial: TrialRun, member: ReplicateRun) -> None:
-        """Set-up is over, and the training of a population begins."""
+        """Emit that set-up is over and the training of a population begins."""
         self._emit("set_up", trial, {"replicate": member.replicate})
 
     def end(self, trial: TrialRun, member: ReplicateRun, ending: Ending, *, was_trained: bool) -> None:
-        """A replicate has ended, for now or for good.
+        """Emit that a replicate has ended, for now or for good.
 
         Args:
             trial: its trial.
             member: the replicate.
             ending: how it ended.
-            was_trained: its training went well; that it has failed is then a matter of the sweep's file.
+            was_trained: whether its training went well; if it still failed, the reason is in the sweep's file.
         """
         self._emit(
             "end",
@@ -62,7 +62,7 @@ class WorkerEvents:
         )
 
     def trial(self, trial: TrialRun) -> None:
-        """A trial has ended, for now or for good."""
+        """Emit that a trial has ended, for now or for good."""
         told = trial.told()
         result, condition = told.attributes[tags.RESULT], dict(trial.lease.condition)
         race = trial.assignment.left_race
@@ -71,11 +71,11 @@ class WorkerEvents:
         self._emit("trial", trial, {"value": told.value, "n_spared": n_spared, **more})
 
     def say(self, text: str) -> None:
-        """Something that concerns no trial."""
+        """Emit a note that is not about a trial."""
         self.emit({"event": "note", "worker": self.worker_id, "text": text})
 
     def stop(self, text: str) -> None:
-        """Why the whole sweep has to stop: a mistake that every other replicate would repeat."""
+        """Emit why the whole sweep must stop: a mistake that every other replicate would repeat."""
         self.emit({"event": "stop", "worker": self.worker_id, "text": text})
 
     def _emit(self, event: str, trial: TrialRun, more: Mapping[str, Any]) -> None:

@@ -1,7 +1,6 @@
-"""One replicate of a foreign project, from the start of its process to its ending.
+"""Run one replicate of a foreign project, from the start of its process to its end.
 
-Apart from starting it: here its run is watched while it logs, so that it is judged like a study of ours without a
-change to its code, and what it left is read when it has ended.
+Its run is read while it logs, so it is judged like one of our studies without a change to its code.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ SCRATCH = Path(".rothamsted", "output")  # a folder a process
 
 @dataclass(kw_only=True)
 class ForeignReplicate:
-    """One process and its run."""
+    """Runs one process with its MLflow run."""
 
     context: Opened
     replicate: ReplicateRun
@@ -47,7 +46,7 @@ class ForeignReplicate:
     _stopped: Stopped | None = None
 
     def run(self) -> Ending:
-        """Run to the end, whichever comes first."""
+        """Run until the process ends, is stopped, or is judged."""
         context, run_id = self.context, self.replicate.run_id
         context.recorder.flush()  # the process has to find its run
         left = LeftBehind(

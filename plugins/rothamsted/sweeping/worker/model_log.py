@@ -1,7 +1,7 @@
-"""Which trained models of a sweep are logged, by whom, and what is said of those that could not be.
+"""Log the trained models of a sweep, and record those that could not be logged.
 
-Apart from the trial, whose numbers stand whatever becomes of a model: a replicate is finished when it is trained,
-and a model that cannot be logged is a tag on its run and a line at the end.
+A replicate is finished when it is trained. A model that cannot be logged is only a tag on its run and a line at the
+end.
 """
 
 from __future__ import annotations
@@ -36,25 +36,25 @@ NO_MODEL = "the study returns no trained model; let train return one a member, o
 
 @dataclass(frozen=True, kw_only=True)
 class ModelNote:
-    """What became of one replicate's model: exactly one of the two is not empty."""
+    """Says what became of one replicate's model: exactly one of the two fields is not empty."""
 
     uri: str = ""
     problem: str = ""
 
     @classmethod
     def of(cls, replicate: Replicate) -> ModelNote | None:
-        """What became of the model of a replicate that has ended; None where there is nothing to be said."""
+        """Return what became of the model of an ended replicate; None if there is nothing to say."""
         note = cls(uri=replicate.model, problem=replicate.model_problem)
         return note if note.uri or note.problem else None
 
     def as_told(self) -> dict[str, str]:
-        """As the search keeps it."""
+        """Return it as the search keeps it."""
         return {"uri": self.uri} if self.uri else {"problem": self.problem}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Trained:
-    """A replicate that has been trained, with all that its model is logged with."""
+    """Holds a trained replicate with everything that its model is logged with."""
 
     run_id: str
     model: Any
@@ -68,7 +68,7 @@ class Trained:
 
 
 class ModelLogger:
-    """Logs the models of one worker. Reads the study's source files when it is made, as the worker imports them."""
+    """Logs the models of one worker. It reads the study's source files when it is made, as the worker imports them."""
 
     def __init__(self, search: Opened) -> None:
         self._said = search.sweep.models
@@ -92,7 +92,7 @@ class ModelLogger:
             self._code_problem = " ".join(str(error).split())
 
     def log(self, context: Opened, trained: Trained) -> ModelNote | None:
-        """Log a model and tag its run, which is flushed before; None where there is nothing to log or to say."""
+        """Flush the run, log the model and tag the run; None if there is nothing to log or to say."""
         if trained.model is None and trained.stopped_early and not context.sweep.is_foreign:
             note = ModelNote(problem=STOPPED)
         elif trained.model is None:
@@ -107,11 +107,11 @@ class ModelLogger:
         return note
 
     def is_best(self, context: Opened, mine: ToldTrial) -> bool:
-        """Whether a condition that is about to be told is the best of the search so far.
+        """Return whether a condition, just before its result is written, is the best of the search so far.
 
-        The results of the others are read only where they can matter: outside of a race the best mean never
-        gets worse, so what was not better than an earlier best is not better now. Where a replicate is missing this
-        does not hold: its mean is adjusted for that, by what the others have.
+        The results of the others are read only if they can matter. Without a race the best mean never gets worse, so a
+        condition that was not better than an earlier best is not better now. This does not hold if a replicate is
+        missing, because the mean is then adjusted by the other conditions.
         """
         sweep = context.sweep
         alone = dataset_of(sweep, [mine])
@@ -186,12 +186,12 @@ class ModelLogger:
 
 @dataclass(kw_only=True)
 class TrialModels:
-    """The models of one claimed trial.
+    """Keeps the models of one claimed trial.
 
     Attributes:
-        logger: the worker's; None logs nothing.
+        logger: the worker's logger; None: nothing is logged.
         context: the sweep.
-        kept: whose models are kept: of all replicates, of those of a condition that is the best, or none.
+        kept: which models are kept: of all replicates, of the best condition's, or none.
         notes: replicate -> what became of its model.
     """
 
@@ -202,21 +202,21 @@ class TrialModels:
     _waiting: dict[int, Trained] = field(default_factory=dict)  # to be logged if the condition is the best
 
     def take(self, replicate: int, trained: Callable[[], Trained]) -> None:
-        """Log the model of a replicate that has finished, or keep it until its condition ends, or let it go."""
+        """Log the model of a finished replicate, keep it until its condition ends, or drop it."""
         if self.logger is not None and self.kept == "all":
             self._log(self.logger, replicate, trained())
         elif self.logger is not None and self.kept == "best":
             self._waiting[replicate] = trained()
 
     def log_if_best(self, mine: Callable[[], ToldTrial]) -> None:
-        """Log the models that have waited, where their condition, about to be told, is the best of the search."""
+        """Log the waiting models if their condition, just before its result is written, is the best of the search."""
         if self.logger is not None and self._waiting and self.logger.is_best(self.context, mine()):
             for replicate in sorted(self._waiting):
                 self._log(self.logger, replicate, self._waiting[replicate])
         self._waiting.clear()
 
     def as_told(self) -> dict[str, Any]:
-        """What the search keeps of them; nothing where there is nothing to say."""
+        """Return what the search keeps of them; nothing if there is nothing to say."""
         told = {str(replicate): note.as_told() for replicate, note in sorted(self.notes.items())}
         return {"models": told} if told else {}
 

@@ -1,7 +1,7 @@
-"""Hears what the members of a population measure, and says which of them end now.
+"""Take the measurements of a population's members, and decide which of them end now.
 
-Members of several trials may train in one compiled call: a trial that is pruned, or lost to another worker, ends
-with all its members, the others train on.
+Members of several trials may train in one compiled call. If a trial is pruned, or lost to another worker, all its
+members end and the others train on.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class PopulationJudge:
     _impatient: dict[int, Stopped] = field(default_factory=dict)
 
     def heard(self, member: int, measured: Measured) -> Measured:
-        """Take note of a measurement; returns it with its composite metrics."""
+        """Take a measurement, and return it with its composite metrics."""
         measured = scored(measured, self.sweep)
         trial, replicate = self.members[member]
         trial.judge.note(replicate.replicate, measured)
@@ -42,7 +42,7 @@ class PopulationJudge:
         return measured
 
     def judge(self, running: Sequence[int]) -> Mapping[int, Stopped]:
-        """The members that end with the measurement that has just been heard of."""
+        """Return the members that end with the latest measurement."""
         stopped: dict[int, Stopped] = {}
         for trial in {id(self.members[m][0]): self.members[m][0] for m in running}.values():
             own = [m for m in running if self.members[m][0] is trial]

@@ -1,7 +1,7 @@
-"""How many replicates are trained in one compiled call, and which of them together.
+"""Choose how many replicates are trained in one compiled call, and which of them together.
 
-A number in the file is the most. `auto` is measured: it begins with one, and doubles as long as a replicate takes less
-time so, and twice the memory would still be there. What does not fit is halved.
+A number in the file is the most. `auto` begins with one, and doubles as long as a replicate then takes less time and
+twice the memory is free. A size that does not fit is halved.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ WORTH = 0.9  # of the time of a replicate: less than this gain is noise
 
 @dataclass(kw_only=True)
 class PopulationSize:
-    """The size of the next population of one worker.
+    """Chooses the size of the next population of one worker.
 
     Attributes:
         wanted: what the file says.
-        memory: asked when a population has ended.
-        size: of the next population, at most.
+        memory: function that is called when a population has ended.
+        size: greatest size of the next population.
     """
 
     wanted: int | Literal["auto"]
@@ -40,7 +40,7 @@ class PopulationSize:
         self._is_settled = self.wanted != "auto"
 
     def trained(self, n_members: int, seconds: float) -> None:
-        """A population has been trained, all together in so many seconds: decide the size of the next."""
+        """Choose the size of the next population after one has been trained in `seconds`."""
         if self._is_settled or n_members < self.size:
             return
         each = seconds / n_members
@@ -54,14 +54,14 @@ class PopulationSize:
             self.size *= 2
 
     def does_not_fit(self, n_members: int) -> None:
-        """So many ran out of memory."""
+        """Note that `n_members` ran out of memory."""
         self.size, self._is_settled = (n_members + 1) // 2, True
 
 
 def populations(
     context: Opened, members: Sequence[tuple[TrialRun, int]], size: PopulationSize
 ) -> Iterator[list[tuple[TrialRun, int]]]:
-    """Members, replicates of trials, that one compiled call can train; its size is asked for before each."""
+    """Yield groups of members, replicates of trials, that one compiled call can train. The size is read before each."""
     groups: dict[object, list[tuple[TrialRun, int]]] = {}
     for trial, replicate in members:
         config = context.config_of(trial.lease.condition, trial.assignment.seeds[replicate])

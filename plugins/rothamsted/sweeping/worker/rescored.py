@@ -1,7 +1,7 @@
-"""Scores of replicates that have ended, anew: of a sweep that goes on with another objective or other constraints.
+"""Compute the scores of ended replicates again, when a sweep goes on with another objective or constraints.
 
-Nothing is trained: what a replicate has measured stands in the record. A replicate that trained to its end and had no
-score because its file asked for a metric that it does not log is one of them, too.
+Nothing is trained: the record has the measurements. This includes replicates that trained to their end and had no score
+because a metric of the file was not logged.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from rothamsted.sweeping.worker.earlier import Earlier, failed_result
 
 
 def rescore(context: Opened, lease: Lease, assignment: Assignment, earlier: Earlier) -> None:
-    """Give the replicates of a claimed trial the scores that the file asks for now; the record is told, too."""
+    """Give the replicates of a claimed trial the scores of the present file, in the record too."""
     sweep, known = context.sweep, dict(earlier.results)
     for one in told_replicates(lease.attributes, sweep, trial=lease.number):
         known.setdefault(one.number, one)

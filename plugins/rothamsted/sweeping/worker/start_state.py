@@ -1,4 +1,4 @@
-"""From where training goes on: a population's own checkpoints, else where the stage before left a replicate."""
+"""Find the state from which training goes on: a population's own checkpoints, else a state of the stage before."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def checkpoint_of(opened: Opened, members: Sequence[Member]) -> Checkpoint:
 
 
 def start_of(members: Sequence[Member]) -> Snapshot | None:
-    """Where the stage before left a replicate that trains alone, which its run is tagged with."""
+    """Return the state that the stage before left for a replicate that trains alone, and tag its run with it."""
     trial, member = members[0]
     if len(members) > 1 or not trial.assignment.is_linked_to_stages:
         return None
@@ -33,10 +33,10 @@ def start_of(members: Sequence[Member]) -> Snapshot | None:
 
 
 def state_to_start_from(opened: Opened, trial: int, seed: int, config: BaseModel) -> Snapshot | None:
-    """Where the stage before left a replicate; None where it left nothing, or this is not the same training.
+    """Return the state that the stage before left for a replicate; None if there is none or the training differs.
 
     Raises:
-        StudyError: the file that it left cannot be read, or was put there by hand.
+        StudyError: the file cannot be read, or was put there by hand.
     """
     earlier, study = opened.earlier_stage, opened.study
     if earlier is None or not earlier.left_states or not isinstance(study, Study):

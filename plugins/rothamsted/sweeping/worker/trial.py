@@ -1,8 +1,8 @@
-"""One claimed trial: which of its replicates still have to run, their runs, and what came of them.
+"""Work on one claimed trial: which replicates must still run, their runs, and their results.
 
-The ids of its runs stand in the search before the runs are made, so that whoever takes the trial over finds them. What
-is written twice, because a worker died between writing and telling, has the same time stamps both times, so that
-the store keeps one point a step.
+The ids of its runs are written to the search before the runs are made, so that the next holder finds them. If a worker
+dies between writing to the record and to the search, points are written twice. They have the same time stamps, so the
+store keeps one point for each step.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _REASONS = {Outcome.FINISHED: tags.STOPPED_EARLY, Outcome.PRUNED: tags.PRUNED_BE
 
 @dataclass(kw_only=True)
 class TrialRun:
-    """A trial in the hands of one worker."""
+    """Handles a trial that one worker holds."""
 
     context: Opened
     lease: Lease
@@ -58,10 +58,10 @@ class TrialRun:
 
     @classmethod
     def open(cls, context: Opened, lease: Lease, models: ModelLogger | None = None) -> TrialRun:
-        """Open the trial's run, or the one that an earlier worker opened, with what it had finished.
+        """Open the trial's run, or that of an earlier worker with its finished replicates.
 
         Raises:
-            LostError: the trial is not ours any more.
+            LostError: another worker has the trial.
         """
         assignment = assignment_of(context, lease)
         context.recorder.deliver_left()  # what an earlier holder measured while the server was away is read, too
@@ -102,14 +102,14 @@ class TrialRun:
         return trial
 
     def pending(self) -> list[int]:
-        """The replicates that have no result yet and shall have one."""
+        """Return the replicates that still need a result."""
         return [] if self.pruned else [r for r in self.assignment.seeds if r not in self.results]
 
     def start(self, replicate: int) -> ReplicateRun:
         """Open the run of a replicate, or reopen the one that was interrupted.
 
         Raises:
-            LostError: the trial is not ours any more.
+            LostError: another worker has the trial.
         """
         seed = self.assignment.seeds[replicate]
         config = self.context.config_of(self.lease.condition, seed)
@@ -138,7 +138,7 @@ class TrialRun:
         self.context.recorder.log(replicate.run_id, metrics=points)
 
     def end(self, replicate: ReplicateRun, ending: Ending) -> Replicate:
-        """Write how a replicate ended, its ending being complete; whether its result is kept is the worker's."""
+        """Write how a replicate ended. The ending is complete. The worker decides whether the result is kept."""
         sweep, recorder, ending = self.context.sweep, self.context.recorder, aggregate.as_recorded(ending)
         scores: tuple[float, ...] = ()
         extra: list[MetricPoint] = []
@@ -180,7 +180,7 @@ class TrialRun:
         )
 
     def judged(self, measured: Measured) -> str:
-        """Why the trial is pruned by what has just been measured; empty: it goes on, or is lost."""
+        """Say why the trial is pruned after the latest measurement; empty: it goes on, or is lost."""
         with suppress(LostError):
             if self.lease.confirm() and (reason := self.judge.at(measured)):
                 self.prune(reason)
@@ -188,31 +188,31 @@ class TrialRun:
         return ""
 
     def judge_replicates(self) -> None:
-        """Prune the trial if that is what its finished replicates say.
+        """Prune the trial if its finished replicates say so.
 
         Raises:
-            LostError: the trial is not ours any more.
+            LostError: another worker has the trial.
         """
         reason = self.judge.after_replicates(self.ended(), is_over=not self.pending())
         if reason and not self.pruned:
             self.prune(reason)
 
     def prune(self, reason: str) -> None:
-        """Stop the trial: said in the search first, so that whoever takes it over does not train it on.
+        """Stop the trial. It is written to the search first, so that the next holder does not train it on.
 
-        After what it was judged by has been written: whoever takes it over finds that, and its replicates' runs.
+        Measurements are written before, so that the next holder finds them and the replicates' runs.
 
         Raises:
-            LostError: the trial is not ours any more.
+            LostError: another worker has the trial.
         """
         self.context.recorder.flush()
         self.lease.set_attributes({tags.PRUNED: reason})
         self.pruned = reason
 
     def close(self) -> bool:
-        """All replicates have a result: write the trial's means and intervals, then tell the search.
+        """Write the trial's means and intervals when all replicates have results, then its result to the search.
 
-        False: the trial was lost, and nothing more of it is written.
+        False: the trial was lost, and nothing more is written.
         """
         if not self.lease.confirm():
             return False
@@ -248,7 +248,7 @@ class TrialRun:
             recorder.replace_metrics(self.run_id, points)
 
     def told(self) -> Any:
-        """The result as Optuna is told it."""
+        """Return the result for Optuna."""
         result = aggregate.told(
             self.ended(),
             self.context.sweep,
@@ -264,7 +264,7 @@ class TrialRun:
         return result
 
     def leave(self) -> None:
-        """Stopped from outside: the trial's run ends as KILLED, to be reopened by whoever goes on."""
+        """End the trial's run as KILLED after a stop from outside; the next holder opens it again."""
         if self.assignment.has_run:
             self.context.recorder.log(self.run_id, tags={tags.OUTCOME: Outcome.INTERRUPTED.value})
             self.context.recorder.end_run(self.run_id, RunStatus.KILLED, now_ms())
@@ -294,7 +294,7 @@ class TrialRun:
         )
 
     def as_told(self) -> ToldTrial:
-        """The trial as the search is about to have it."""
+        """Return the trial as the search will have it."""
         verdict = self.lease.attributes.get(tags.VERDICT)
         attributes = {**self.told().attributes, **({tags.VERDICT: verdict} if verdict is not None else {})}
         return ToldTrial(number=self.assignment.of, condition=self.lease.condition, attributes=attributes)

@@ -1,9 +1,8 @@
-"""Who is stopped before the end: a trial that the pruner finds hopeless, a replicate that no longer improves.
+"""Stop trainings before their end: a trial that the pruner rejects, a replicate that no longer improves.
 
-Apart from the worker, which trains: here measurements become the values that a pruner judges. A pruner over steps
-sees a trial as the mean (or what `objective.over` names) over the replicates that have reached a step, and a replicate
-that runs after others joins their means as it goes. A pruner that counts epochs sees one value an epoch. A pruner over
-replicates sees each finished replicate's objective.
+A pruner over steps sees a trial as the mean (or the number of `objective.over`) over the replicates that have reached a
+step. A replicate that runs after others joins their means as it goes. A pruner that counts epochs sees one value for
+each epoch. A pruner over replicates sees each finished replicate's objective.
 """
 
 from __future__ import annotations
@@ -31,8 +30,8 @@ class TrialJudge:
 
     Attributes:
         context: the sweep.
-        lease: of the trial.
-        prunes: the sweep's pruner may end it.
+        lease: lease of the trial.
+        prunes: whether the sweep's pruner may end it.
     """
 
     context: Opened
@@ -44,14 +43,14 @@ class TrialJudge:
 
     @property
     def over(self) -> str:
-        """What the sweep's pruner looks at: steps, replicates, or nothing where there is none."""
+        """Return what the sweep's pruner looks at: steps, replicates, or nothing if there is no pruner."""
         pruner = self.context.sweep.pruner
         if pruner is None or not self.prunes:
             return "nothing"
         return catalog.PRUNERS[pruner.name].over
 
     def note(self, replicate: int, measured: Measured) -> None:
-        """Remember what a replicate has measured."""
+        """Remember a measurement of a replicate."""
         value = measured.metrics.get(self.context.sweep.objective.metric)
         if self.over == "steps" and value is not None and math.isfinite(value):  # a diverged one is judged as that
             curve, point = self._curves.setdefault(replicate, {}), self._point(measured)
@@ -59,16 +58,16 @@ class TrialJudge:
                 curve[point], self._is_new = float(value), True
 
     def remember(self, results: Iterable[Replicate], histories: Mapping[str, Sequence[Measured]]) -> None:
-        """Remember the measurements of replicates that have ended, by run."""
+        """Remember the measurements of ended replicates, by run."""
         for result in results:
             for measured in histories.get(result.run_id, ()):
                 self.note(result.number, measured)
 
     def at(self, measured: Measured) -> str:
-        """Why the trial is pruned at a step, or an epoch, that has just been measured; empty: it goes on.
+        """Say why the trial is pruned at the step or epoch just measured; empty: it goes on.
 
         Raises:
-            LostError: the trial is not ours any more; nothing is written.
+            LostError: another worker has the trial; nothing is written.
         """
         step = self._point(measured)
         if self.over != "steps" or step is None or not self._is_new:
@@ -86,12 +85,12 @@ class TrialJudge:
         return f"at {unit} {step} by pruner {self._name}: {metric} {means[step]:.6g}{over}"
 
     def after_replicates(self, results: Sequence[Replicate], *, is_over: bool) -> str:
-        """Why the trial is pruned after the replicates that have finished so far; empty: it goes on.
+        """Say why the trial is pruned after the replicates finished so far; empty: it goes on.
 
-        After the last one nothing is to be decided, but it is reported: other trials are compared with it.
+        After the last one there is nothing to decide, but it is reported, because other trials are compared with it.
 
         Raises:
-            LostError: the trial is not ours any more; nothing is written.
+            LostError: another worker has the trial; nothing is written.
         """
         scores = {r.number: r.objective for r in results if math.isfinite(r.objective)}
         if self.over != "replicates" or not scores:
@@ -132,14 +131,14 @@ class TrialJudge:
 
 @dataclass(kw_only=True)
 class Patience:
-    """Stops a replicate whose own curve has not improved for so many measurements."""
+    """Stops a replicate if its own curve has not improved for a number of measurements."""
 
     sweep: Sweep
     _best: float = math.nan
     _n_since: int = 0
 
     def stopped(self, measured: Measured) -> Stopped | None:
-        """How the replicate ends with this measurement; None: it goes on."""
+        """Return how the replicate ends with this measurement; None: it goes on."""
         early, stopping = self.sweep.early_stopping, self.sweep.stopping
         if early is None or stopping is None:
             return None

@@ -1,6 +1,6 @@
-"""The runs of one claimed trial: named in the search before they are made, held under its claim, counted.
+"""Make the runs of one claimed trial: their ids are in the search before they are made, and they are held by its claim.
 
-Whoever takes the trial over finds every run by its id, and what an older claim still writes to one is dropped.
+The next holder of the trial finds every run by its id. Later writes of an older claim are dropped.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from rothamsted.tracking import read_history
 
 
 def name_runs(context: Opened, lease: Lease) -> dict[str, str]:
-    """Ids for the runs that a claim will make, to be written with it; none where a store gives ids itself."""
+    """Return ids for the runs that a claim will make, to write with the claim; none if the store gives ids itself."""
     assignment = assignment_of(context, lease)
     if tags.PRUNED in lease.attributes or (lease.is_taken_over and not lease.runs):
         return {}  # of a trial that has runs, but no ids of them, they are looked for first
@@ -41,7 +41,7 @@ def name_runs(context: Opened, lease: Lease) -> dict[str, str]:
 
 @dataclass(frozen=True, kw_only=True)
 class ReplicateRun:
-    """One replicate that is about to run."""
+    """Describes one replicate that is about to run."""
 
     replicate: int
     seed: int
@@ -53,12 +53,12 @@ class ReplicateRun:
 
 @dataclass(frozen=True, kw_only=True)
 class TrialRuns:
-    """The runs of a trial in the hands of one worker. Whatever is written to the search raises LostError if it is lost.
+    """Makes the runs of a trial that one worker holds. Each write to the search raises LostError if the trial is lost.
 
     Attributes:
         context: the stage that the trial belongs to.
-        lease: of the trial.
-        assignment: what it asks for.
+        lease: lease of the trial.
+        assignment: the work of the claim.
     """
 
     context: Opened
@@ -67,11 +67,11 @@ class TrialRuns:
 
     @property
     def attempts(self) -> Attempts:
-        """How often each replicate has failed and crashed."""
+        """Return how often each replicate has failed and crashed."""
         return Attempts.of(self.lease.attributes, retries=self.context.sweep.execution.retries)
 
     def open_trial(self, run_id: str) -> str:
-        """Open the trial's own run, or go on with the one that is there; returns its id."""
+        """Open the trial's own run, or go on with an existing one, and return its id."""
         if run_id:
             self.context.recorder.hold(run_id, self.lease.token)
             self.context.recorder.resume_run(run_id)
@@ -86,16 +86,16 @@ class TrialRuns:
         )
 
     def put_below(self, trial_run_id: str, run_id: str) -> None:
-        """Make the run of what was the trial's only replicate one of several below the trial's run."""
+        """Move the run of a trial's only replicate below the trial's run, as one of several."""
         self.context.recorder.hold(run_id, self.lease.token)
         place = {"mlflow.parentRunId": trial_run_id, "mlflow.runName": self._name_of(0)}
         of_replicate = {tags.ROLE: "replicate", **place}
         self.context.recorder.log(run_id, tags=of_replicate)
 
     def open_replicate(self, parent_id: str, replicate: int, attempt: int) -> tuple[str, frozenset[tuple[str, int]]]:
-        """Open the run of a replicate; returns its id, and (metric, step) of what it has logged already.
+        """Open the run of a replicate, and return its id and (metric, step) of what it has logged already.
 
-        An earlier holder may have made a run that it had named since its runs were looked at.
+        An earlier holder may have made a run with a known id after its runs were read.
         """
         assignment, seed, key = self.assignment, self.assignment.seeds[replicate], str(replicate)
         role = assignment.tags[tags.ROLE]
@@ -119,7 +119,7 @@ class TrialRuns:
         return run_id, self.logged(run_id)
 
     def add_config(self, run_id: str, config: Any) -> None:
-        """Keep what a replicate is trained with as the file that a training by hand takes as `--config`."""
+        """Keep the config of a replicate as a file that a training by hand takes as `--config`."""
         study = self.context.study
         text = study.project.config_text(config) if isinstance(study, ForeignStudy) else config_text(config)
         self.context.recorder.add_text(run_id, text, CONFIG_FILE)
@@ -139,7 +139,7 @@ class TrialRuns:
         return frozenset((point.key, point.step) for point in history)
 
     def rename(self, replicates: Iterable[int], attributes: Mapping[str, Any] | None = None) -> None:
-        """Give replicates that start anew a run of their own, in one write with further attributes of the trial."""
+        """Give replicates that start anew new runs, in one write with further attributes of the trial."""
         keys = {str(replicate) for replicate in replicates}
         new = {key: run_id for key in sorted(keys) if (run_id := self.context.recorder.new_run_id())}
         kept = {key: run_id for key, run_id in self.lease.runs.items() if key not in keys}
@@ -147,11 +147,11 @@ class TrialRuns:
         self.lease.named = self.lease.named | keys
 
     def fail(self, replicate: int) -> None:
-        """Count a failure of a replicate's training that is tried again, in a run of its own."""
+        """Count a failure of a replicate's training; it is tried again, in a new run."""
         self.rename([replicate], {tags.ATTEMPTS: self._failures(replicate), DEATHS: []})
 
     def fail_for_good(self, replicate: int) -> None:
-        """Count a replicate's last failure: written with the trial's end."""
+        """Count a replicate's last failure, which is written with the trial's end."""
         self.lease.attributes = {**self.lease.attributes, tags.ATTEMPTS: self._failures(replicate)}
 
     def let_go(self, trial_run_id: str) -> None:
@@ -160,7 +160,7 @@ class TrialRuns:
             self.context.recorder.release(run_id)
 
     def tags(self, role: str) -> dict[str, str]:
-        """What each of the trial's runs says of itself."""
+        """Return the tags of one of the trial's runs."""
         condition = condition_tag(self.context.sweep, self.lease.condition) if role == "trial" else {}
         return {
             tags.SWEEP: self.context.sweep.name,
@@ -221,5 +221,5 @@ class TrialRuns:
 
 
 def by_text(counts: Mapping[int, int]) -> dict[str, int]:
-    """Counts by replicate as JSON keeps them; those that are not 0."""
+    """Return counts by replicate as JSON keeps them, without zeros."""
     return {str(replicate): n for replicate, n in sorted(counts.items()) if n}

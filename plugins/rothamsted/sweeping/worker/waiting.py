@@ -1,4 +1,4 @@
-"""What a worker does when it finds nothing to do: it waits as long as another process decides what comes next."""
+"""Let an idle worker wait as long as another process decides what comes next."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.02, 0.25  # seconds; a round of a race is not to 
 
 @dataclass(kw_only=False)
 class WaitingForDecisions:
-    """Waits a little longer each time in a row; asked again within a second, it goes on from where it was."""
+    """Waits a little longer each time in a row. Called again within a second, it goes on with the longer wait."""
 
     opened: Opened
     should_stop: Callable[[], bool] = lambda: False
@@ -35,7 +35,7 @@ class WaitingForDecisions:
 
 
 def pause(seconds: float, should_stop: Callable[[], bool]) -> None:
-    """Wait so long, but for one that is to stop: a sweep that is over waits for its workers to leave."""
+    """Wait some seconds, but return at once on a stop, because a finished sweep waits for its workers to leave."""
     until = time.monotonic() + seconds
     while not should_stop() and (left := until - time.monotonic()) > 0:
         time.sleep(min(left, _LOOK_SECONDS))

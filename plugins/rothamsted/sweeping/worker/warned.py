@@ -1,7 +1,7 @@
-"""Tell whoever started a worker what is warned of in it: a damaged checkpoint, a number that overflowed.
+"""Pass a worker's warnings to the process that started it: a damaged checkpoint, a number that overflowed.
 
-Shown is what the engine and the study say, each text once, with where it comes from. What other packages say stays
-in the worker's standard error: it is mostly of no use to the reader, and always much.
+Warnings of the engine and the study are shown, each text once, with its origin. Warnings of other packages stay in the
+worker's standard error: they are many, and mostly useless to the reader.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ _NO_NEWS = (DeprecationWarning, PendingDeprecationWarning)  # for who writes the
 
 @contextmanager
 def warnings_told(say: Callable[[str], None], study: str) -> Iterator[None]:
-    """While inside, warnings of the engine and of a study are said, and shown where they were before, too.
+    """Inside the `with` block, pass warnings of the engine and of a study to `say`, besides showing them as before.
 
     Args:
-        say: told of each distinct text.
-        study: the top package of the study; empty: none.
+        say: function that gets each distinct text.
+        study: top package of the study; empty: none.
     """
     shown = _Shown(say=say, packages=[name for name in ("rothamsted", study) if name])
     handler, before = _Handler(shown), warnings.showwarning

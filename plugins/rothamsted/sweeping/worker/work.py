@@ -1,7 +1,7 @@
-"""The worker: claim trials, run their replicates, write them down, tell the search, until nothing is left.
+"""Run a worker: claim trials, run their replicates, write results, until nothing is left.
 
-The same loop runs in a local process, on a cluster, or by hand on any machine. Of a trial that it has lost to another
-worker it writes nothing more.
+The same loop runs in a local process, on a cluster, or by hand on any machine. A worker writes nothing more of a trial
+that it has lost to another worker.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ T = TypeVar("T")
 
 @dataclass(kw_only=True)
 class Worker:
-    """One worker of one sweep.
+    """Runs one worker of one sweep.
 
     Attributes:
-        emit: told of each replicate's start and end and of each trial's end.
-        should_stop: asked between measurements; True means checkpoint, give the trials back, and end.
-        until: unix seconds after which no further trial is claimed.
-        on_idle: asked when nothing is left to claim and nothing runs; False: the worker ends. By default it waits as
-            long as another process decides what comes next.
+        emit: function that gets each replicate's start and end and each trial's end.
+        should_stop: function that is called between measurements; True: checkpoint, give the trials back, and end.
+        until: time (unix seconds) after which no further trial is claimed.
+        on_idle: function that is called when nothing is left to claim and nothing runs; False: the worker ends. By
+            default it waits as long as another process decides what comes next.
     """
 
     context: Opened
@@ -79,7 +79,7 @@ class Worker:
         """Work until nothing is left, or until stopped.
 
         Raises:
-            UserError: its replicates are copies, so that all others would be.
+            UserError: its replicates are copies, and all others would be too.
         """
         try:
             with self._renewer:

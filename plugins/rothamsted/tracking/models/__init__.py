@@ -1,1 +1,1 @@
-"""Models as files of MLflow."""
+"""Log trained models to MLflow."""

@@ -1,6 +1,6 @@
-"""Log the trained model of a function by MLflow's own flavour: scikit-learn, torch, and any other as its PythonModel.
+"""Log the trained model of a function by MLflow's own flavours: scikit-learn, torch, and others as a PythonModel.
 
-Apart from the models of the full contract, which predict by themselves: here MLflow knows how to save and to ask.
+Models of the full contract are logged by `model_files`.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ class FlavourModel:
 
 
 def flavour_model(returned: Any, code: tuple[str, ...]) -> FlavourModel:
-    """What a function returned as its model: the model, or (model, input_example).
+    """Return the model in what a function returned: the model, or (model, input_example).
 
     Raises:
-        ModelError: it is of no flavour that is known here.
+        ModelError: it has no known flavour.
     """
     model, example = returned if isinstance(returned, tuple) and len(returned) == 2 else (returned, None)
     torch = sys.modules.get("torch")

@@ -1,9 +1,8 @@
-"""Trained models in MLflow: logged on a replicate's run, to be loaded where neither engine nor repository is.
+"""Log trained models on a replicate's run, so that they load without the engine and the repository.
 
-A model is a folder of files and not rows. The model object is pickled by
-reference to the study's own code, which travels with it: MLflow's loader would import and run that code in any
-case, and only the study knows what, beside arrays, its prediction needs. Nothing is pickled by value, so that the
-code that is read in the model's folder is the code that runs.
+A model is a folder of files. The model object is pickled by reference to the study's own code, which is copied into the
+folder: only the study knows what its prediction needs besides arrays. Nothing is pickled by value, so the code in the
+model's folder is the code that runs.
 """
 
 from __future__ import annotations
@@ -34,12 +33,12 @@ RTOL = 1e-6  # between a model and its pickled copy; NumPy's agree bit for bit, 
 
 
 class ModelError(Exception):
-    """A model that cannot be logged; the message is one line."""
+    """Says that a model cannot be logged; the message is one line."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class StudyCode:
-    """A study's source files as they were read, so that editing them while a sweep runs changes no model."""
+    """Holds a study's source files as they were read, so that editing them while a sweep runs changes no model."""
 
     module: str  # projects.batch_size
     root: Path  # of the project, from which the module is imported
@@ -49,7 +48,7 @@ class StudyCode:
 
 @dataclass(frozen=True, kw_only=True)
 class CheckedModel:
-    """A model that has been tried: pickled, loaded again, asked for a prediction."""
+    """Holds a model that has been tried: pickled, loaded again, asked for a prediction."""
 
     data: bytes
     input_example: Any
@@ -100,7 +99,7 @@ def log_model(
         run_id: the run whose training made it.
         experiment_id: that run's.
         uri: tracking URI.
-        step: whose weights it has.
+        step: step of its weights.
         params: shown beside the model in MLflow's UI.
         tags: likewise.
 
@@ -183,7 +182,7 @@ def _save(checked: CheckedModel, code: StudyCode, saved: Path, mlflow_model: Any
 
 @contextmanager
 def quiet(name: str, *, above: int = logging.WARNING) -> Iterator[None]:
-    """Warnings and errors only: a line a model on what goes well tells a reader nothing."""
+    """Show only warnings and errors of a logger, not a line for each model."""
     logger = logging.getLogger(name)
     level = logger.level
     logger.setLevel(above)

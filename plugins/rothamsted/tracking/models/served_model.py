@@ -1,7 +1,7 @@
-"""Loads a study's trained model wherever MLflow asks for it: a copy of this file is logged with every model.
+"""Load a study's trained model for MLflow. A copy of this file is logged with every model.
 
-Apart, and on the standard library alone, because it runs where the engine is not installed: MLflow puts the
-model's folder `code` on the path, imports this as the model's loader and calls `_load_pyfunc`.
+It uses only the standard library, because it runs without the engine: MLflow puts the model's folder `code` on the
+path, imports this file as the model's loader and calls `_load_pyfunc`.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""MLflow projects of others: where they are, and the commands of their entry points."""
+"""Open foreign MLflow projects: fetch them, and make the commands of their entry points."""

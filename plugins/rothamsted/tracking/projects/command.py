@@ -1,7 +1,4 @@
-"""An MLflow project's command as text: which parameters it names, whether it needs a shell.
-
-These are questions about one line of text.
-"""
+"""Read an MLflow project's command: which parameters it names, whether it needs a shell."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The environment of a stranger's project: whether it can be made, and made once, as MLflow makes it."""
+"""Check and make the environment of a foreign project once, as MLflow makes it."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ class Environment:
     specification: Specification
 
     def check(self, env_manager: str | None = None) -> None:
-        """Refuse an environment that cannot be made, as far as that is known before it is; makes nothing.
+        """Refuse an environment that cannot be made, as far as that is known beforehand. Nothing is made.
 
         Raises:
-            ProjectError: as `prefix`: the manager does not suit, or is not installed.
+            ProjectError: as `prefix`: the manager is unknown or not installed.
         """
         manager, place = self._manager(env_manager)
         if manager == "local":
@@ -61,13 +61,13 @@ class Environment:
             raise ProjectError(f"{place}: cannot be made: {_last_line(error)}") from None
 
     def prefix(self, env_manager: str | None = None) -> str:
-        """Prepare the project's own environment, once, as MLflow does; the shell commands that activate it.
+        """Prepare the project's environment once, as MLflow does, and return the shell commands that activate it.
 
         Args:
             env_manager: one of ENV_MANAGERS; None for MLflow's choice by the kind of environment.
 
         Returns:
-            To be put before the command with ` && `; empty for "local".
+            Text to put before the command with ` && `; empty for "local".
 
         Raises:
             ProjectError: the manager is unknown, not installed, or fails.

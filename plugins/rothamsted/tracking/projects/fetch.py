@@ -1,6 +1,6 @@
-"""Where a foreign project's files are: a folder as it is, or a git repository fetched once per commit.
+"""Find a foreign project's files: a folder as it is, or a git repository that is fetched once for each commit.
 
-Only this speaks with git. MLflow fetches; what it fetched is kept under the commit.
+MLflow fetches; the files are kept by commit.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _DATABASE = re.compile(r".*\.(db|db-wal|db-shm|db-journal|pyc)")
 
 
 class ProjectError(UserError):
-    """A foreign project that cannot be fetched, is not of MLflow's form, or is not given what it needs."""
+    """Says that a foreign project cannot be fetched, does not have MLflow's form, or does not get what it needs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +47,7 @@ def fetch(uri: str, version: str | None, cache: Path, root: Path) -> Fetched:
 
     Args:
         uri: a folder, relative to `root` or absolute, or a git URI; `#subdirectory` at the end of either.
-        version: a branch, tag or whole commit; the repository's own choice where None.
+        version: a branch, tag or full commit; None: the repository's default.
         cache: the folder for what is fetched.
         root: this project's root.
 

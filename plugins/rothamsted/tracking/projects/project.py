@@ -1,7 +1,4 @@
-"""A stranger's MLflow project, opened as `mlflow run` opens it: entry point, parameters, command, environment.
-
-Only this knows MLflow's projects API; what runs the command (`rothamsted.foreign`) does not.
-"""
+"""Open a foreign MLflow project as `mlflow run` does: entry point, parameters, command, environment."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""MLflow's model registry."""
+"""Read and change MLflow's model registry."""

@@ -1,8 +1,8 @@
-"""One change of a registered model: aliases, and the tags that say why, at once where the store can do that.
+"""Change a registered model: aliases, and the tags that say why, in one transaction if the store can do that.
 
-This is the only place where a champion changes. A SQL store takes a change as one transaction:
-all of it or nothing, and only if the aliases still stand as the change expects. A server takes it call by call,
-in an order that lets whoever finds it half-done see what was meant.
+A champion changes only here. In a SQL store a change is one transaction: all of it or nothing, and only if the aliases
+are still as the change expects. A server takes it call by call, in an order in which a half-done change can be
+understood.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from rothamsted.tracking.sql.models import (
 
 
 class AliasMovedError(StoreError):
-    """An alias no longer stands where the change was decided on: decide again."""
+    """Says that an alias has moved since the change was decided: decide again."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """What is to change, and on what condition."""
+    """Describes what to change, and on what condition."""
 
     model: str
     expect: Mapping[str, str | None]  # alias -> version as it must stand now; None: it must not be there
@@ -46,8 +46,8 @@ def apply(registry: ModelRegistry, change: Change, lock: Lock) -> None:
     """Make a change under the model's lock.
 
     Raises:
-        AliasMovedError: An alias does not stand as expected; nothing was changed.
-        LockLostError: The lock is somebody else's by now; nothing was changed.
+        AliasMovedError: An alias is not as expected; nothing was changed.
+        LockLostError: Another process has the lock by now; nothing was changed.
         StoreError: A name or tag that the registry cannot hold, a version that is not there, no answer. A SQL
             store is then as it was; on a server the tags may be written, and the aliases up to the one that failed.
     """

@@ -1,4 +1,4 @@
-"""What a model registry holds, as plain values, and what it can hold: the checks at its door.
+"""Define what a model registry holds as plain values, and check what it can hold.
 
 A value that is refused must be refused before the first of several calls is made.
 """

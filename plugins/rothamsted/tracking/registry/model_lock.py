@@ -1,7 +1,7 @@
-"""Who may write to a registered model: a lease in a tag of it, taken by one process at a time.
+"""Lock a registered model for one process at a time, by a lease in one of its tags.
 
-Two promotions at the same time are rare and have to be right: a SQL store gives
-the lease in one transaction; a server has no such thing, there the tag is written, and read back after a while.
+In a SQL store the lease is taken in one transaction. A server has no transactions: there the tag is written, and read
+back after a while.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Lock:
 
 
 class LockLostError(StoreError):
-    """The lease ran out and somebody else took it, before the change was made."""
+    """Says that the lease ran out and another process took it, before the change was made."""
 
 
 @contextmanager
@@ -58,13 +58,14 @@ def locked(
     Args:
         registry: Where the model is.
         model: Its name.
-        holder: This process, by a name of its own.
-        is_alive: Whether the process of another holder's name may still run; a dead one's lock is free at once.
+        holder: Unique name of this process.
+        is_alive: Function that says whether the process of another holder may still run; a dead one's lock is free at
+            once.
         wait_seconds: For another holder to finish.
         lease_seconds: After which others may take the lock.
 
     Raises:
-        StoreError: another one holds it all the time.
+        StoreError: another process holds it all the time.
     """
     lock = _acquire(registry, model, holder, is_alive, wait_seconds, lease_seconds)
     try:

@@ -1,7 +1,6 @@
-"""MLflow's model registry: registered models, their versions, tags and aliases.
+"""Read and write MLflow's model registry: registered models, their versions, tags and aliases.
 
-Runs are many and buffered, while a registry holds a few versions that people point at: every
-call here is made at once, and what moves an alias is in `registry_change`.
+Calls are not buffered. `change` moves aliases.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""SQL on MLflow's tables."""
+"""Read and write MLflow's tables by SQL."""

@@ -1,4 +1,4 @@
-"""Runs of sweeps, their doubled points and their latest values, read from MLflow's tables, and what mends them."""
+"""Read runs of sweeps, doubled points and latest values from MLflow's tables, and repair them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How one process connects to PostgreSQL: few connections, and none that waits for ever.
+"""Connect to PostgreSQL with few connections, none of which waits for ever.
 
 A server is shared by all workers of a sweep. SQLAlchemy's usual pool keeps 5 connections and opens up to 15, in each
 process and for each database: 64 workers would be 640 kept for nothing.
@@ -26,7 +26,7 @@ SILENT_SECONDS = 60  # without any answer of the network, after which a connecti
 
 
 def postgres_arguments(parsed: sa.engine.URL) -> dict[str, Any]:
-    """What SQLAlchemy's engine for a PostgreSQL database is made with; what the address itself says wins.
+    """Return the arguments of SQLAlchemy's engine for a PostgreSQL database. Settings in the address win.
 
     Example:
         >>> url = sa.engine.make_url("postgresql+psycopg://u@h/d?connect_timeout=1&options=-c%20statement_timeout=5s")
@@ -66,15 +66,15 @@ SELECT pg_postmaster_start_time()::text, current_setting('max_connections')::int
 
 
 def check_room(n_workers: int, uris: Iterable[str], *, sleep: Callable[[float], None] = time.sleep) -> None:
-    """Check that the PostgreSQL servers of a sweep take the connections that its processes keep; creates nothing.
+    """Check that the PostgreSQL servers of a sweep have enough connections for its processes. Nothing is created.
 
     Args:
-        n_workers: That are asked for; the coordinator is one process more.
-        uris: Of the databases; other kinds are left out.
-        sleep: Takes seconds.
+        n_workers: Number of workers; the coordinator is one process more.
+        uris: URIs of the databases; other kinds are ignored.
+        sleep: Function that waits some seconds.
 
     Raises:
-        StoreError: a server does not take so many; the line says how many workers it has room for.
+        StoreError: a server has too few; the message says how many workers it has room for.
     """
     databases = [uri for uri in dict.fromkeys(uris) if uri.startswith("postgres") and is_postgres(sa.make_url(uri))]
     try:

@@ -1,4 +1,4 @@
-"""One SQLAlchemy engine a database and process, without importing MLflow; a user's settings of MLflow's pools hold."""
+"""Keep one SQLAlchemy engine for each database and process, without importing MLflow, with the user's pool settings."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""MLflow's tables in a new SQLite file, made at once: MLflow's own way is 67 migrations, two seconds of a processor.
+"""Make MLflow's tables in a new SQLite file at once. MLflow's own 67 migrations take two seconds of processor time.
 
-`mlflow_tables.sql` is what these migrations leave, for the one revision that its first line names; a test compares.
-With an MLflow of another revision, and in any other database, MLflow makes its tables itself.
+`mlflow_tables.sql` is the result of these migrations for the revision in its first line; a test compares them. For
+another revision, and in any other database, MLflow makes its tables itself.
 """
 
 from __future__ import annotations

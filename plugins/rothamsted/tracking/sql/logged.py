@@ -1,7 +1,4 @@
-"""Points of metrics, read from MLflow's tables for many runs at once.
-
-Apart from `statements`, which writes: one query answers a thousand runs.
-"""
+"""Read points of metrics from MLflow's tables, for a thousand runs in one query."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""SQL on the tables of MLflow's model registry: what a change of a registered model reads and writes.
+"""Read and write the tables of MLflow's model registry for a change of a registered model.
 
-Each function works within a transaction that its caller opened, so that a change is all there or not at all.
+Each function works in a transaction of its caller, so that a change is made completely or not at all.
 """
 
 from __future__ import annotations

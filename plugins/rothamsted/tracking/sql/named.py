@@ -1,4 +1,4 @@
-"""Look for a sweep or a run in an SQLite file without SQLAlchemy, whose import a wrong name need not wait for."""
+"""Look for a sweep or a run in an SQLite file without importing SQLAlchemy, so that errors come quickly."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs, with their tags, params and latest metrics, read from MLflow's tables: three queries for a thousand runs."""
+"""Read runs with tags, params and latest metrics from MLflow's tables: three queries for a thousand runs."""
 
 from __future__ import annotations
 

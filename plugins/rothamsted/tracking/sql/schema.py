@@ -1,7 +1,7 @@
-"""Whether a database holds MLflow's tables as the installed MLflow and our own SQL know them.
+"""Check that a database has the tables that the installed MLflow and our own SQL expect.
 
-Asked before anything is read or written: MLflow itself upgrades the tables of an older version in place, without
-asking, as soon as its store is opened.
+It runs before anything is read or written: MLflow upgrades the tables of an older version without asking, as soon as
+its store is opened.
 """
 
 from __future__ import annotations
@@ -206,7 +206,7 @@ def _is_made(engine: sa.Engine, place: str) -> bool:
 
 
 def is_cut_off(tables: Collection[str], revision: str | None, has_experiment: Callable[[], bool]) -> bool:
-    """Whether somebody was making the tables when the process or its connection died, or makes them now.
+    """Return whether the making of the tables was interrupted, or is going on now.
 
     An MLflow so old that its tables had no revision had an experiment as soon as it was opened.
     """

@@ -1,9 +1,8 @@
-"""MLflow's tables as SQL statements that write many rows at a time, on SQLite and PostgreSQL.
+"""Define SQL statements that write many rows of MLflow's tables at a time, on SQLite and PostgreSQL.
 
-This is the one place that knows MLflow's schema. Every insert says what to do with a row that
-is there already, so that a transaction can be sent again after a failure and nothing has to be read first:
-a metric point or a param that exists stays, a tag is overwritten, the latest value of a metric moves on only
-to a later (step, timestamp, value), as in MLflow's `SqlAlchemyStore`.
+Every insert says what to do with an existing row, so that a transaction can be sent again after a failure and nothing
+has to be read first. An existing metric point or param stays, and a tag is overwritten. The latest value of a metric
+changes only to a later (step, timestamp, value), as in MLflow's `SqlAlchemyStore`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""MLflow's tables in SQLite or PostgreSQL as they are opened and written: WAL mode, settings, transactions."""
+"""Open and write MLflow's tables in SQLite or PostgreSQL: WAL mode, settings, transactions."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ def sql_engine(uri: str) -> sa.Engine:
 
 
 def migrate(uri: str, *, artifacts: Path | None = None) -> None:
-    """Make the tables of a SQL store where there are none, once, before workers start; never upgrade others.
+    """Make the tables of a SQL store without tables, once, before workers start. Existing tables are never upgraded.
 
-    A store behind a server is the server's business.
+    A server makes its own tables.
 
     Args:
         uri: Of the store.
