@@ -91,8 +91,8 @@ def test_an_artifact_that_would_leave_the_run_or_replace_a_file_of_the_engine_is
         ([{"a.txt": 1}], "'a.txt' must hold text or bytes, not int"),
         ([{1: "a"}], "1 must be a relative path"),
         ([], "a list with one mapping a member, 1, not 0"),
-        ({"a": "b"}, "a list with one mapping a member, 1, not a dict"),
-        (None, "a list with one mapping a member, 1, not a NoneType"),
+        ({"a": "b"}, "a list with one mapping a member, 1, not a value of type dict"),
+        (None, "a list with one mapping a member, 1, not a value of type NoneType"),
         (["a"], "mappings of a path to its content, not str"),
     ],
 )

@@ -14,6 +14,7 @@ from string import Formatter
 from typing import Any, NamedTuple
 
 from rothamsted.errors import UserError
+from rothamsted.space.values import shortened
 from rothamsted.spec.hydra_text import as_override
 
 PARAMETERS, OVERRIDES, CONFIG, OUTPUT, SEED = "parameters", "overrides", "config", "output", "seed"
@@ -263,7 +264,7 @@ def _as_flag(name: str, value: Any, form: str) -> Sequence[str]:
     if value is None:
         return ()  # a parameter whose `when` does not hold
     if not isinstance(value, bool):
-        raise CommandError(f"{{{name}:{form}}} needs true or false, not {value!r}; write --{name} {{{name}}}")
+        raise CommandError(f"{{{name}:{form}}} needs true or false, not {shortened(value)}; write --{name} {{{name}}}")
     if value:
         return (f"--{name}",)
     return (f"--no-{name}",) if form == NO_FLAG else ()

@@ -119,7 +119,7 @@ def check_plain(document: Document) -> None:
         if reason := unwritable(value):
             is_number = isinstance(value, float)
             rule = "must be a finite number" if is_number else f"{reason}, which no text may; remove it"
-            raise document.error(path, f"{rule}, not {value!r}" if is_number else f"{shortened(value)} {rule}")
+            raise document.error(path, f"{rule}, not {shortened(value)}" if is_number else f"{shortened(value)} {rule}")
 
 
 def _leaves(path: KeyPath, value: Any) -> Iterator[tuple[KeyPath, Any]]:

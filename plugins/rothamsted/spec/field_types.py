@@ -11,6 +11,8 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import PydanticSchemaGenerationError, TypeAdapter, ValidationError
 
+from rothamsted.space.values import shortened
+
 
 def takes_whole_numbers(annotation: Any) -> bool | None:
     """Return whether a parameter of this type takes only whole numbers; None if the type does not say."""
@@ -34,7 +36,7 @@ def misfit(annotation: Any, value: Any) -> str | None:
     try:
         read = adapter.validate_python(value)
     except ValidationError as error:
-        return f"{_rule(error)}, not {value!r}"
+        return f"{_rule(error)}, not {shortened(value)}"
     kinds = _kind(value), _kind(read)
     if kinds[0] == kinds[1] or kinds == ("whole number", "number") or "" in kinds:
         return None

@@ -25,6 +25,7 @@ from rothamsted.caps import (
 )
 from rothamsted.errors import UserError
 from rothamsted.expression import Constraint, Expression
+from rothamsted.space.values import shortened
 
 MAX_SEED = 2**32 - 1  # what numpy and JAX both take
 MOST_CROSSED = 100  # numbers of one field in crossed replicates
@@ -98,7 +99,7 @@ def read_wandb_name(raw: Any) -> Any:
     """Read a name of Weights & Biases: a project, group or entity."""
     if isinstance(raw, str) and (len(raw) > MOST_OF_WANDB_NAME or set(raw) & set(NOT_IN_WANDB_NAMES)):
         rule = f"at most {MOST_OF_WANDB_NAME} characters, and none of {' '.join(NOT_IN_WANDB_NAMES)}"
-        raise refusal(f"Weights & Biases takes {rule}, not {raw!r}")
+        raise refusal(f"Weights & Biases takes {rule}, not {shortened(raw)}")
     return raw
 
 
@@ -114,7 +115,7 @@ def read_vary(raw: Any) -> Any:
         or not raw
         or not all(isinstance(name, str) and name for name in raw)
     ):
-        raise refusal(f"{shape}, not {raw!r}")
+        raise refusal(f"{shape}, not {shortened(raw)}")
     if isinstance(raw, Mapping):
         if len(raw) < 2:
             raise refusal(f"crosses one field with nothing; {shape}")
@@ -193,7 +194,7 @@ def read_resources(raw: Any) -> Any:
         most = math.inf if key == "memory" else MOST_OF_RESOURCE
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= most or value == math.inf:
             to = "" if key == "memory" else f", at most {MOST_OF_RESOURCE}"
-            raise refusal(f"{key}: should be a number above 0{to}, not {value!r}")
+            raise refusal(f"{key}: should be a number above 0{to}, not {shortened(value)}")
         if key in ("CPU", "GPU") and value > 1 and value != int(value):
             raise PydanticCustomError(
                 "resources", "{key}: above 1 only whole numbers, not {value}", {"key": key, "value": value}

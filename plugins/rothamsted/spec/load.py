@@ -16,6 +16,7 @@ from rothamsted.errors import SpecError
 from rothamsted.metric import Metric
 from rothamsted.registries import UNKNOWN_NAME
 from rothamsted.space import Domain
+from rothamsted.space.values import shortened
 from rothamsted.spec.directions import with_declared_directions
 from rothamsted.spec.document import Document, KeyPath, check_length, check_plain, read_document
 from rothamsted.spec.exponents import has_exponent, validated
@@ -279,7 +280,7 @@ def _reason(detail: Any) -> str:
     if kind in (WHOLE_REASON, UNKNOWN_NAME):
         return message
     rule = message.replace("Input should", "must").replace("a valid tuple", "a list")
-    return f"{rule}, not {detail['input']!r}"
+    return f"{rule}, not {shortened(detail['input'])}"
 
 
 def _keys_beside(location: tuple[int | str, ...]) -> list[str]:

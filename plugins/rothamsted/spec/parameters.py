@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from rothamsted.space import Choice, Domain, DomainError, domain_from_plain, own_values
+from rothamsted.space.values import shortened
 from rothamsted.spec.document import Document, KeyPath, dotted
 from rothamsted.spec.exponents import as_number, as_whole, settled
 from rothamsted.spec.field_types import misfit, takes_whole_numbers
@@ -165,7 +166,7 @@ def _mapping(document: Document, key: str) -> dict[str, Any]:
     if raw is None:
         return {}
     if not isinstance(raw, dict):
-        raise document.error((key,), f"must be a mapping of parameters, not {raw!r}; see sweeps/ for examples")
+        raise document.error((key,), f"must be a mapping of parameters, not {shortened(raw)}; see sweeps/ for examples")
     return raw
 
 
@@ -192,7 +193,7 @@ def _check_name(document: Document, path: KeyPath, target: Target) -> None:
 
 def _misfit(target: Target, name: str, value: Any) -> str | None:
     if target.is_open and not isinstance(value, (int, float, str)):
-        return f"must be a number, text, true or false, not {value!r}"
+        return f"must be a number, text, true or false, not {shortened(value)}"
     annotation = target.parameters.get(name)
     return None if annotation is None else misfit(annotation, value)
 

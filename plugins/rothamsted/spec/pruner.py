@@ -9,6 +9,7 @@ from rothamsted.caps import MOST_STEPS
 from rothamsted.catalog import PRUNERS
 from rothamsted.registries import UnknownNameError
 from rothamsted.rows import Option, epochs_in
+from rothamsted.space.values import shortened
 from rothamsted.spec.document import Document, KeyPath
 from rothamsted.spec.schema import Pruner
 from rothamsted.suggest import known_names
@@ -32,7 +33,7 @@ def read_pruner(document: Document) -> Pruner | None:
 
 def _read(document: Document, path: KeyPath, raw: Any) -> dict[str, Any]:
     if not isinstance(raw, Mapping):
-        raise document.error(path, f"must be a name or a mapping such as {{name: median}}, not {raw!r}")
+        raise document.error(path, f"must be a name or a mapping such as {{name: median}}, not {shortened(raw)}")
     name = raw.get("name")
     if name is None:
         raise document.error((*path, "name"), f"is missing; {known_names('', PRUNERS)}")
@@ -81,12 +82,12 @@ def _value(document: Document, path: KeyPath, option: Option, value: Any) -> Any
     kinds = (int,) if option.kind == "int" else (int, float)
     if isinstance(value, bool) or not isinstance(value, kinds):
         unit = ' of steps, or of epochs as in "3 epochs"' if option.in_epochs else ""
-        raise document.error(path, f"must be a {_KINDS[option.kind]}{unit}, not {value!r}")
+        raise document.error(path, f"must be a {_KINDS[option.kind]}{unit}, not {shortened(value)}")
     if option.low is not None and value < option.low:
-        raise document.error(path, f"must be {option.low:g} or more, not {value!r}")
+        raise document.error(path, f"must be {option.low:g} or more, not {shortened(value)}")
     high = MOST_STEPS if option.high is None and option.kind == "int" else option.high
     if high is not None and value > high:
-        raise document.error(path, f"must be at most {high:g}, not {value!r}")
+        raise document.error(path, f"must be at most {high:g}, not {shortened(value)}")
     return value if option.kind == "int" else float(value)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rothamsted.space import Choice
+from rothamsted.space.values import shortened
 from rothamsted.spec.command import SEED, SPECIAL, Command, CommandError, nested, read_command
 from rothamsted.spec.document import Document, KeyPath
 from rothamsted.spec.schema import Sweep
@@ -73,7 +74,9 @@ def _check_forms(sweep: Sweep, command: Command, document: Document) -> None:
             values += [(("space", name), "a range")] if domain is not None and not isinstance(domain, Choice) else []
             for path, value in values:
                 if not isinstance(value, bool):
-                    reason = f"{{{name}:{form}}} of the command needs true or false, not {value!r}; write --{name}"
+                    reason = (
+                        f"{{{name}:{form}}} of the command needs true or false, not {shortened(value)}; write --{name}"
+                    )
                     raise document.error(path, f"{reason} {{{name}}} there")
         elif domain is not None and domain.when and name not in sweep.parameters:
             reason = f"has no value where its when does not hold, and the command needs one for {{{name}}}"

@@ -15,6 +15,7 @@ from rothamsted.catalog import PRUNERS, SAMPLERS
 from rothamsted.expression import Expression
 from rothamsted.registries import NameOf
 from rothamsted.rows import epochs_in
+from rothamsted.space.values import shortened
 from rothamsted.spec.field_values import (
     ExpressionText,
     Name,
@@ -61,7 +62,7 @@ class Objective(BaseModel):
         """An expression's score is the metric: `name`, or score."""
         if not isinstance(raw, Mapping):
             example = "{metric: val_loss, direction: minimize}"
-            raise refusal(f"must be a mapping such as {example}, or a list of them, not {raw!r}")
+            raise refusal(f"must be a mapping such as {example}, or a list of them, not {shortened(raw)}")
         if not isinstance(raw.get("expression"), str):
             return raw
         name = raw.get("name") or SCORE

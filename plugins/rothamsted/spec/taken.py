@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from rothamsted.errors import UserError
+from rothamsted.space.values import shortened
 from rothamsted.spec.document import Document
 from rothamsted.spec.schema import Sweep
 
@@ -31,7 +32,7 @@ def take_parameters(document: Document, taken: Take | None) -> Document:
     if raw is None:
         return document
     if not isinstance(raw, Mapping) or not isinstance(raw.get("sweep"), str):
-        raise document.error((KEY,), f"must be as in {{sweep: NAME, take: confirmed}}, not {raw!r}")
+        raise document.error((KEY,), f"must be as in {{sweep: NAME, take: confirmed}}, not {shortened(raw)}")
     found = dict(raw)
     if not isinstance(raw.get("values"), Mapping):
         found |= _asked(document, raw, taken)

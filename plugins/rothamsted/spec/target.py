@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rothamsted.errors import UserError
+from rothamsted.space.values import shortened
 from rothamsted.spec.command import SEED, Command, CommandError, read_command
 from rothamsted.spec.document import Document, KeyPath
 from rothamsted.spec.schema import PROJECT_EXECUTION_KEYS, STUDY_EXECUTION_KEYS
@@ -161,7 +162,7 @@ def _read(document: Document) -> Command:
 def _undeclared(document: Document) -> frozenset[str]:
     raw = document.data.get(UNDECLARED) or []
     if not isinstance(raw, (list, tuple)) or not all(isinstance(name, str) and name for name in raw):
-        raise document.error((UNDECLARED,), f"must be a list of names of parameters, not {raw!r}")
+        raise document.error((UNDECLARED,), f"must be a list of names of parameters, not {shortened(raw)}")
     return frozenset(raw)
 
 
@@ -205,7 +206,7 @@ def _check_project_keys(document: Document) -> None:
     for key in ("project", *PROJECT_KEYS):
         value = data.get(key)
         if value is not None and (not isinstance(value, str) or not value):
-            raise document.error((key,), f"must be text, not {value!r}; quote it")
+            raise document.error((key,), f"must be text, not {shortened(value)}; quote it")
     if data.get("version") is not None and not _GIT_URI.match(data["project"]):
         reason = f"{data['version']!r} is a ref of git, and project {data['project']!r} is a folder; remove version"
         raise document.error(("version",), reason)

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, field_validator, model_validator
 
+from rothamsted.space.values import shortened
 from rothamsted.spec.field_values import Text, refusal
 from rothamsted.spec.search_sections import CONFIG
 
@@ -37,7 +38,9 @@ class Task(BaseModel):
         if isinstance(raw, str):
             return {"factor": raw}
         if not isinstance(raw, Mapping):
-            raise refusal(f"must be the name of a factor, or a mapping such as {{factor: data.name}}, not {raw!r}")
+            raise refusal(
+                f"must be the name of a factor, or a mapping such as {{factor: data.name}}, not {shortened(raw)}"
+            )
         return raw
 
     @field_validator("scale", mode="before")
@@ -48,7 +51,9 @@ class Task(BaseModel):
             return raw
         example = "{mnist: [0.1, 1.0]}"
         if not isinstance(raw, Mapping):
-            raise refusal(f"must be range, none, or the ends of each task's scale, such as {example}, not {raw!r}")
+            raise refusal(
+                f"must be range, none, or the ends of each task's scale, such as {example}, not {shortened(raw)}"
+            )
         return {str(name): _ends(str(name), ends) for name, ends in raw.items()}
 
 

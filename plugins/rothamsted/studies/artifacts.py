@@ -39,7 +39,7 @@ def artifacts_of(measurement: MeasurementLike, n_members: int) -> Sequence[Conte
         raise StudyError(f"{place} must be None or a function without arguments, not {type(give).__name__}")
     found: Any = give()
     if not isinstance(found, Sequence) or isinstance(found, str | bytes) or len(found) != n_members:
-        n_found = f"{len(found)}" if isinstance(found, Sequence) else f"a {type(found).__name__}"
+        n_found = f"{len(found)}" if isinstance(found, Sequence) else f"a value of type {type(found).__name__}"
         raise StudyError(f"{place} must give a list with one mapping a member, {n_members}, not {n_found}")
     for contents in found:
         _check(contents, place)

@@ -83,7 +83,7 @@ def test_a_generator_returns_its_model() -> None:
     ("returned", "said"),
     [
         (None, "returned None and reported nothing; return a number, metrics such as"),
-        ([1.0], "returned a list and reported nothing"),
+        ([1.0], "returned a value of type list and reported nothing"),
         ({"acc": "high"}, "acc must be one number, not str 'high'"),
     ],
 )
@@ -169,7 +169,7 @@ def test_an_artifact_of_no_known_kind_is_named() -> None:
         lambda seed: report(loss=1.0, artifacts={"a.png": object()}),
         on_artifacts=lambda member, measured, contents: None,
     )
-    assert "artifact 'a.png': is a object; give text, bytes, a Path, a figure" in ending.reason
+    assert "artifact 'a.png': is of type object; give text, bytes, a Path, a figure" in ending.reason
 
 
 def test_what_a_function_prints_is_kept_and_still_printed(capsys: pytest.CaptureFixture[str]) -> None:

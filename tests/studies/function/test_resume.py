@@ -120,7 +120,7 @@ def test_a_function_without_state_starts_anew(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("state", "said"),
     [
-        ({"lock": threading.Lock(), "epoch": 1}, "state['lock'] is a lock that cannot be stored"),
+        ({"lock": threading.Lock(), "epoch": 1}, "state['lock'] is of type lock and cannot be stored"),
         ([1, 2], "state must be a mapping of names to values, not list"),
     ],
 )

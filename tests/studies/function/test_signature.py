@@ -177,9 +177,9 @@ def _inner(seed, x: list[np.ndarray]): ...
         (_positional, "study 'positional': takes seed by position only; remove the /"),
         (_async, "study 'async': is async"),
         (_no_seed, "study 'no_seed': has no parameter 'seed' (it has: lr); add seed: int"),
-        (_array, "study 'array': parameter 'x' is a ndarray; a sweep gives plain values: load it inside"),
-        (_object, "study 'object': parameter 'x' is a ndarray; a sweep gives plain values: load it inside"),
-        (_inner, "study 'inner': parameter 'x' is a ndarray"),
+        (_array, "study 'array': parameter 'x' is of type ndarray; a sweep gives plain values: load it inside"),
+        (_object, "study 'object': parameter 'x' is of type ndarray; a sweep gives plain values: load it inside"),
+        (_inner, "study 'inner': parameter 'x' is of type ndarray"),
         (dict, "must be a function, not <class 'dict'>"),
     ],
 )

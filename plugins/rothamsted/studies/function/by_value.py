@@ -100,7 +100,7 @@ def _unpicklable(function: Any, error: Exception) -> str:
             cloudpickle.dumps(value, protocol=5)
         except Exception as own:
             return (
-                f"the workers cannot be given {name}, a {type(value).__name__} that it uses ({raised(own)[:200]}); "
-                "make it inside the function, or give execution: {executor: in_process}"
+                f"the workers cannot be given {name}, a value of type {type(value).__name__} that it uses "
+                f"({raised(own)[:200]}); make it inside the function, or give execution: {executor: in_process}"
             )
     return f"cannot be sent to the workers ({raised(error)[:200]}); make what it needs inside the function"

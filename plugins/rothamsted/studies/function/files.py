@@ -42,7 +42,7 @@ def _content(name: str, value: Any, place: str) -> str | bytes:
     except Exception as error:
         raise StudyError(f"{place}: cannot be made: {raised(error)}") from error
     raise StudyError(
-        f"{place}: is a {type(value).__name__}; give text, bytes, a Path, a figure or an image "
+        f"{place}: is of type {type(value).__name__}; give text, bytes, a Path, a figure or an image "
         f"(a.png), or a DataFrame ({', '.join(f'a.{ending}' for ending in _TABLES)})"
     )
 

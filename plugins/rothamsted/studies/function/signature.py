@@ -167,7 +167,7 @@ def _field(
     if default is inspect.Parameter.empty:
         return kind, ...
     if not _is_plain(default) and not is_nested(type(default)):
-        raise StudyError(f"{where} has a {type(default).__name__} as its default; {_WAY_OUT}")
+        raise StudyError(f"{where} has a value of type {type(default).__name__} as its default; {_WAY_OUT}")
     if is_nested(type(default)) and isinstance(kind, type) and issubclass(kind, BaseModel):
         default = as_value(kind, default)
     return kind, default
@@ -198,10 +198,10 @@ def _unfit(kind: Any) -> str | None:
     if origin is not None:
         parts = [one for one in get_args(kind) if one is not Ellipsis]
         wrong = next((wrong for one in parts if (wrong := _unfit(one)) is not None), None)
-        return wrong if origin in _CONTAINERS or wrong else f"a {origin.__name__}"
+        return wrong if origin in _CONTAINERS or wrong else f"of type {origin.__name__}"
     if isinstance(kind, type) and (issubclass(kind, _PLAIN) or kind in _CONTAINERS or is_nested(kind)):
         return None
-    return f"a {getattr(kind, '__name__', kind)}"
+    return f"of type {getattr(kind, '__name__', kind)}"
 
 
 def _is_plain(value: Any) -> bool:

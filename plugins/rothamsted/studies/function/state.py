@@ -94,7 +94,7 @@ def _unstorable(state: Mapping[str, Any], error: Exception) -> str:
             _pickled(value)
         except Exception as own:
             return (
-                f"state[{name!r}] is a {type(value).__name__} that cannot be stored ({raised(own)[:200]}); "
+                f"state[{name!r}] is of type {type(value).__name__} and cannot be stored ({raised(own)[:200]}); "
                 "give arrays, tensors, state_dict() or plain values, and make the rest again"
             )
     return f"its state cannot be stored ({raised(error)[:200]}); give arrays, tensors, state_dict() or plain values"

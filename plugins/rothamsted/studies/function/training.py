@@ -96,7 +96,7 @@ def _drained(generator: Generator[Any, Any, Any]) -> Any:
             if given is None:
                 continue  # says that set-up is over, in the full contract
             if not isinstance(given, Mapping):
-                raise TypeError(f"yielded a {type(given).__name__}; yield metrics, such as {EXAMPLE}")
+                raise TypeError(f"yielded a value of type {type(given).__name__}; yield metrics, such as {EXAMPLE}")
             report(given)
     finally:
         generator.close()
@@ -136,7 +136,7 @@ def _result_of(result: Any, place: str, *, has_measured: bool) -> tuple[Reported
             return (made(metrics) if metrics else None), model
     elif has_measured:
         return None, result
-    shown = "None" if result is None else f"a {type(result).__name__}"
+    shown = "None" if result is None else f"a value of type {type(result).__name__}"
     raise StudyError(
         f"{place}: returned {shown} and reported nothing; return a number, metrics such as {EXAMPLE}, "
         "or (metrics, model); or report or yield metrics"

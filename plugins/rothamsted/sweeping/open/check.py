@@ -17,6 +17,7 @@ from rothamsted.catalog import SAMPLERS
 from rothamsted.foreign.command_line import CommandLine
 from rothamsted.search.storage_url import parsed_url
 from rothamsted.space import domain_words, unplaced
+from rothamsted.space.values import listed
 from rothamsted.spec import Plan, Sweep, n_workers, plan
 from rothamsted.spec.schema import Objective
 from rothamsted.statistics.centres import MEAN, words_of
@@ -165,10 +166,9 @@ def _replicates(sweep: Sweep, size: Plan) -> str:
     if sweep.replicates.crossed:
         return f"{size.n_trainings} ({replicates_words(sweep, seeds)}; {apart_words(sweep.replicates.crossed)})"
     if racing is None and sweep.replicates.vary is not None:
-        listed = ", ".join(map(str, seeds))
-        return f"{size.n_trainings} (each condition on {units_words(sweep.varied, len(seeds))}: {listed})"
+        return f"{size.n_trainings} (each condition on {units_words(sweep.varied, len(seeds))}: {listed(seeds)})"
     if racing is None:
-        return f"{size.n_trainings} ({len(seeds)} a condition, seeds {', '.join(map(str, seeds))})"
+        return f"{size.n_trainings} ({len(seeds)} a condition, seeds {listed(seeds)})"
     narrow = f", until an interval is narrower than {racing.narrower_than:g}" if racing.narrower_than else ""
     return (
         f"{size.n_trainings} to {size.n_trainings_most} (a race: {racing.min} to {racing.max} a condition, "
@@ -179,9 +179,8 @@ def _replicates(sweep: Sweep, size: Plan) -> str:
 def _confirmation(sweep: Sweep, size: Plan) -> dict[str, str]:
     if sweep.confirm is None:
         return {}
-    seeds = ", ".join(map(str, sweep.confirm_seeds))
     which = "the best condition" if size.n_confirmed == 1 else f"each of the best {size.n_confirmed} conditions"
-    return {"confirmation": f"{size.n_confirm_trainings} more ({which} with fresh seeds {seeds})"}
+    return {"confirmation": f"{size.n_confirm_trainings} more ({which} with fresh seeds {listed(sweep.confirm_seeds)})"}
 
 
 def _models(sweep: Sweep) -> dict[str, str]:
