@@ -101,6 +101,6 @@ def _unpicklable(function: Any, error: Exception) -> str:
         except Exception as own:
             return (
                 f"the workers cannot be given {name}, a value of type {type(value).__name__} that it uses "
-                f"({raised(own)[:200]}); make it inside the function, or give execution: {executor: in_process}"
+                f"({raised(own)[:200]}); make it inside the function, or give execution: {{executor: in_process}}"
             )
     return f"cannot be sent to the workers ({raised(error)[:200]}); make what it needs inside the function"
