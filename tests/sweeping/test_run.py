@@ -144,7 +144,9 @@ def test_a_replicate_killed_for_its_time_has_timed_out_and_not_run_out_of_memory
     assert (run.status, run.tags[tags.REASON]) == ("FAILED", "timeout after 1 s")
 
 
-def test_ctrl_c_checkpoints_and_the_resumed_sweep_ends_with_the_same_numbers(project: Project) -> None:
+def test_ctrl_c_checkpoints_and_the_resumed_sweep_ends_with_the_same_numbers(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
     expected = straight(project)
     config = str(project.write({"parameters": SLOW}))
     sweep = spawn(project, "sweep", "--config", config)
@@ -157,9 +159,9 @@ def test_ctrl_c_checkpoints_and_the_resumed_sweep_ends_with_the_same_numbers(pro
     assert "RUNNING" not in {run.status for run in mine}
     assert {run.status for run in mine if run.tags[tags.ROLE] == "sweep"} == {"KILLED"}
     finished = {run.run_id for run in mine if run.status == "FINISHED"}
-    resumed = project.cli("sweep", "--config", config)
-    assert resumed.returncode == 0, resumed.stderr
-    assert "resuming sweep toys" in resumed.stdout
+    capsys.readouterr()
+    assert project.here("sweep", "--config", config) == 0
+    assert "resuming sweep toys" in capsys.readouterr().out
     runs = find_runs(None, {tags.SWEEP: "toys", tags.ROLE: "replicate"}, uri=project.tracking_uri)
     assert len(runs) == 18  # nothing was run twice
     assert finished <= {run.run_id for run in find_runs(None, {tags.SWEEP: "toys"}, uri=project.tracking_uri)}
