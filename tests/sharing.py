@@ -16,7 +16,9 @@ from typing import Any
 FIRST = {
     "tests/test_first_ten_minutes_page.py": "",  # a page for newcomers, command by command
     "tests/docs/test_howto_pages.py": "",  # pages whose commands follow the tutorial's
+    "tests/fuzz/": "",  # mutants of all that is read, in one process
     "tests/test_new_study_page.py": "",
+    "tests/test_python_page.py": "",
     "tests/browser/": "browser",  # one finished sweep and two web servers
     "tests/reporting/test_page_in_browser.py": "browser",
     "tests/docs/test_site_in_browser.py": "browser",
@@ -30,6 +32,7 @@ FIRST = {
     "tests/promotion/test_two_promotions.py": "trials",
     "tests/reporting/plots/test_rendering.py": "rendering",  # all plots of all worlds
     "tests/analysis/test_commands.py": "commands",  # a finished sweep
+    "tests/docs/test_claims.py": "",  # a measured sweep
     "tests/doors/": "doors",  # an installed package
     "tests/mirroring/": "",  # W&B's own processes
     "tests/studies/test_killed_anywhere.py": "killed",
@@ -40,7 +43,6 @@ FIRST = {
     "tests/studies/test_by_hand.py": "by hand",
     "tests/projects/batch_size/": "",  # compilation by JAX
     "tests/projects/": "",
-    "tests/fuzz/": "",  # mutants of all that is read
     "tests/cli/": "",
     "tests/test_packaging.py": "",
     "tests/foreign/": "",

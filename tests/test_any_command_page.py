@@ -17,7 +17,7 @@ from tests.conftest import ROOT
 PAGE = (ROOT / "docs" / "any-project.md").read_text(encoding="utf-8")
 FILES = dict(re.findall(r"^```\w+ file=(\S+)\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL))
 LINES = re.findall(r"^rothamsted sweep space=.* -- .*$", PAGE, re.MULTILINE)
-OWN = ["execution.workers=1", "execution.report=false"]  # of a test, for its time
+OWN = ["execution.executor=in_process", "execution.workers=1", "execution.report=false"]  # of a test, for its time
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from tests.conftest import ROOT
 
 PAGE = (ROOT / "docs" / "from-ray-tune.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w+) (run|file=(\S+))\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
-OWN = ["execution.workers=1", "execution.report=false"]  # of a test, for its time
+OWN = ["execution.executor=in_process", "execution.workers=1", "execution.report=false"]  # of a test, for its time
 
 
 def test_the_page_runs_from_its_first_file_to_its_last_call(

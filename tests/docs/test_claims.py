@@ -173,6 +173,7 @@ def test_the_line_of_a_measured_cost_counts_trainings_and_replaces_the_old_one_a
 def test_a_cost_is_measured_of_a_whole_sweep(tmp_path: Path) -> None:
     path = tmp_path / "tiny.yaml"
     document = "study: batch_size\nparameters: {width: 8, steps: 4}\nspace: {batch_size: [16, 32]}\nreplicates: 1\n"
+    document += "execution: {executor: in_process, workers: 1}\n"
     path.write_text(f"name: tiny\n{document}objective: {{metric: val_loss, direction: minimize}}\n")
     found = costs.measured(path, n_times=1)
     assert isinstance(found, costs.Cost), found

@@ -174,7 +174,8 @@ def test_the_doctor_finds_what_the_audit_sees_and_the_command_makes_it_whole(
     done = repair_all(found, lambda: look_over([], **where), uri=world.record, storage=world.storage)
     assert (done.left, done.after.damages) == ([], [])
     if not audit(world, NAME).is_good:  # something waits for the sweep's command
-        assert finish(world, world.start("sweep", str(world.write(NAME)))) == 0, world.said[-1].read_text()
+        here = {"executor": "in_process", "workers": 1}  # no workers, each of which imports for seconds
+        assert finish(world, world.start("sweep", str(world.write(NAME, **here)))) == 0, world.said[-1].read_text()
     check(world, audit(world, NAME))
     assert look_over([], **where).damages == []
 

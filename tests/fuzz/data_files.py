@@ -239,22 +239,27 @@ def _read_stories(folder: Path) -> None:
                 raise FaultError(f"a story is {story[:80]!r}")
 
 
-def _cached_files() -> list[Files]:
+@functools.cache
+def _fonts_name() -> str:
     from projects.emnist_mlp.data.config import DataConfig
     from projects.emnist_mlp.data.fonts import cache_digest
 
+    return f"{cache_digest(DataConfig())[:16]}.npz"
+
+
+def _cached_files() -> list[Files]:
     rows = {"train_x": _images(94), "train_y": np.arange(94) % 47, "test_x": _images(47), "test_y": np.arange(47)}
-    fonts = f"{cache_digest(DataConfig())[:16]}.npz"
-    return [{fonts: npz(**rows), "arrays.npz": npz(weights=np.ones((3, 2)), mse=np.asarray(0.5), n=np.arange(3))}]
+    own = npz(weights=np.ones((3, 2)), mse=np.asarray(0.5), n=np.arange(3))
+    return [{_fonts_name(): npz(**rows), "arrays.npz": own}]
 
 
 def _read_cached(folder: Path) -> None:
     from projects.emnist_mlp.data.config import DataConfig
-    from projects.emnist_mlp.data.fonts import cache_digest, read_fonts
+    from projects.emnist_mlp.data.fonts import read_fonts
     from projects.files.arrays import read_npz
     from projects.files.values import finite_numbers
 
-    if not (folder / f"{cache_digest(DataConfig())[:16]}.npz").exists():  # it would be drawn, which takes seconds
+    if not (folder / _fonts_name()).exists():  # it would be drawn, which takes seconds
         raise DataProblem("a cache that is not there")
     source = read_fonts(DataConfig(), folder)
     check_labels(source.train.y, 47)

@@ -138,6 +138,16 @@ def _study(name: str) -> Any:
     return find(name, ROOT)
 
 
+@functools.cache
+def _parse() -> Callable[[Any, Sequence[str]], tuple[Any, Any]]:
+    """The program's own; it makes the parser of a study once for all cases, which is most of the time of one."""
+    from rothamsted.studies import command_line
+
+    make, made = command_line._parser, {}
+    command_line._parser = lambda study: made.get(study.name) or made.setdefault(study.name, make(study))
+    return command_line.parse
+
+
 def _check_config(study: Any, config: Any) -> None:
     from rothamsted.studies import flatten, set_fields
 
@@ -148,19 +158,15 @@ def _check_config(study: Any, config: Any) -> None:
 
 
 def _run_config(text: str, given: Path) -> None:
-    from rothamsted.studies.command_line import parse
-
     study = _study("language_model")
-    config, _ = parse(study, ["--config", str(_write(text, given / "config.yaml"))])
+    config, _ = _parse()(study, ["--config", str(_write(text, given / "config.yaml"))])
     _check_config(study, config)
 
 
 def _run_by_hand(words: Sequence[str], given: Path) -> None:
-    from rothamsted.studies.command_line import parse
-
     study = _study(words[0] if words and words[0] in STUDIES else "emnist_mlp")
     try:
-        config, _ = parse(study, words[1:])
+        config, _ = _parse()(study, words[1:])
     except SystemExit as error:  # --help and the like
         if error.code:
             raise

@@ -72,6 +72,9 @@ def address(there: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
         yield f"{host}/toys.git"
 
 
+HERE = ("-P", "execution.executor=in_process")  # no worker of its own, which imports for seconds
+
+
 def run(where: Path, project: str, entry: str, *parameters: str, **settings: str) -> str:
     """Give the command in a folder; what it printed."""
     environment = {name: value for name, value in os.environ.items() if name not in ("PWD", "OLDPWD")}
@@ -118,7 +121,7 @@ def test_a_git_address_leaves_everything_with_the_user(address: str, tmp_path: P
 
 def test_a_folder_elsewhere_is_left_as_it_was(there: Path, tmp_path: Path) -> None:
     before = made_in(there)
-    run(tmp_path, str(there), "sweep")
+    run(tmp_path, str(there), "sweep", *HERE)
     assert made_in(there) == before
     assert made_in(tmp_path) >= {"mlflow.db", "optuna.db", "mlruns", "tensorboard"}
 
@@ -128,7 +131,7 @@ def test_rothamsted_home_takes_what_is_not_mlflows_of_a_sweep_file_of_the_user(t
     user.mkdir()
     own.mkdir()
     (user / "mine.yaml").write_text(SWEEP)
-    run(user, str(there), "sweep", "-P", "config=mine.yaml", ROTHAMSTED_HOME=str(own))
+    run(user, str(there), "sweep", *HERE, "-P", "config=mine.yaml", ROTHAMSTED_HOME=str(own))
     assert made_in(own) >= {"optuna.db", "tensorboard"}
     assert "optuna.db" not in made_in(user)
 
@@ -138,10 +141,11 @@ def test_a_sweep_that_was_begun_in_the_projects_folder_goes_on_there(there: Path
     shutil.copytree(there, project)
     user.mkdir()
     own = f"sqlite:///{user / 'mlflow.db'}"
-    run(user, str(project), "sweep", "-P", f"storage=sqlite:///{project}/optuna.db", MLFLOW_TRACKING_URI=own)
+    storage = ("-P", f"storage=sqlite:///{project}/optuna.db")
+    run(user, str(project), "sweep", *HERE, *storage, MLFLOW_TRACKING_URI=own)
     assert search_of(places.STORAGE, "toys", root=project, tracking_uri=own) == f"sqlite:///{project}/optuna.db"
     assert search_of(places.STORAGE, "others", root=project, tracking_uri=own) == f"sqlite:///{user}/optuna.db"
-    said = run(user, str(project), "sweep", MLFLOW_TRACKING_URI=own)
+    said = run(user, str(project), "sweep", *HERE, MLFLOW_TRACKING_URI=own)
     assert f"optuna-dashboard sqlite:///{project}/optuna.db" in said
     assert not (user / "optuna.db").exists()
 

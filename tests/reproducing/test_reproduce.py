@@ -208,6 +208,7 @@ def test_what_cannot_be_trained_again_is_one_line(
 def test_a_command_is_started_again_with_its_parameters(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
     (project.root / "train.py").write_text(COMMAND)
     common = ["metric=score", "direction=maximize", "space=rate=0.1,0.2", "replicates=2", "-q"]
+    common += ["execution.executor=in_process", "execution.workers=1"]
     assert main(["sweep", "name=fixed", *common, "--", "python", "train.py", "{rate}", "{seed}"]) == 0
     assert main(["sweep", "name=loose", *common, "--", "python", "train.py", "{rate}", "{seed}", "x"]) == 0
     status, found = reproduced(capsys, "sweep=fixed")

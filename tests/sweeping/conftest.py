@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
+from rothamsted.cli.main import main
 from rothamsted.sweeping.open.from_file import load
 from rothamsted.sweeping.open.start import open_sweep
 from rothamsted.sweeping.opened import Opened, Place
@@ -127,6 +128,11 @@ class Project:
             text=True,
             timeout=240,
         )
+
+    def here(self, *arguments: str) -> int:
+        """Run a command in this process, which has its imports, and so the worker of a sweep; its exit status."""
+        own = ["execution.executor=in_process", "execution.workers=1"] if arguments[0] == "sweep" else []
+        return main([*arguments, *own])
 
     def environment(self, **settings: str) -> dict[str, str]:
         return {**os.environ, "PYTHONPATH": str(ROOT), "MLFLOW_TRACKING_URI": self.tracking_uri, **settings}

@@ -32,12 +32,12 @@ def test_a_mistyped_metric_ends_the_sweep_at_its_first_replicate(project: Projec
     assert 1 <= n_failed <= 6  # of 36: on a busy machine the stop is heard late
 
 
-def test_with_quiet_the_reason_alone_is_said(project: Project) -> None:
+def test_with_quiet_the_reason_alone_is_said(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
     objective = {"metric": "val_los", "direction": "minimize"}
-    done = project.cli("sweep", str(project.write({**CHANGES, "objective": objective})), "--quiet")
-    assert done.returncode == 2
-    assert done.stdout == ""
-    [line] = done.stderr.splitlines()
+    assert project.here("sweep", str(project.write({**CHANGES, "objective": objective})), "--quiet") == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    [line] = said.err.splitlines()
     assert line.startswith("error: sweep toys: objective: metric 'val_los' was never logged; did you mean val_loss?")
 
 
@@ -54,13 +54,8 @@ def test_three_replicates_that_fail_alike_end_the_sweep_with_the_last_lines_of_t
 
 
 def test_a_sweep_in_which_nothing_finished_is_no_success(project: Project) -> None:
-    changes = {
-        "parameters": {**SLOW, "fail": True, "sleep_seconds": 1.0},
-        "space": {"lr": [0.1]},
-        "replicates": {"count": 2},
-    }
-    done = project.cli("sweep", str(project.write({**CHANGES, **changes})))
-    assert done.returncode == 1
+    changes = {"parameters": {**SLOW, "fail": True}, "space": {"lr": [0.1]}, "replicates": {"count": 2}}
+    assert project.here("sweep", str(project.write({**CHANGES, **changes}))) == 1
     assert statuses(project) == ("FAILED", 2)
 
 
@@ -87,7 +82,9 @@ def test_one_replicate_with_a_result_shows_that_it_can_be_done(outcome: str) -> 
     assert not hopeless.why(end("metric 'x' was never logged", was_trained=True), [outcome, "failed"])
 
 
-def test_check_refuses_a_metric_that_one_replicate_does_not_log(project: Project) -> None:
+def test_check_refuses_a_metric_that_one_replicate_does_not_log(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
     for changes, line in (
         ({"objective": {"metric": "val_los", "direction": "minimize"}}, "objective: metric 'val_los' was never logged"),
         ({"constraints": ["latency < 3"]}, "constraint 'latency < 3': metric 'latency' was never logged"),
@@ -96,6 +93,7 @@ def test_check_refuses_a_metric_that_one_replicate_does_not_log(project: Project
             "early_stopping: metric 'train_los' was never logged; did you mean train_loss?",
         ),
     ):
-        done = project.cli("check", str(project.write(changes)))
-        assert (done.returncode, done.stdout) == (2, "")
-        assert line in done.stderr
+        assert project.here("check", str(project.write(changes))) == 2
+        said = capsys.readouterr()
+        assert said.out == ""
+        assert line in said.err

@@ -67,16 +67,20 @@ def files(folder: Path) -> dict[str, tuple[str, int]]:
     return {str(p): (hashlib.sha256(p.read_bytes()).hexdigest(), p.stat().st_mtime_ns) for p in paths}
 
 
-def test_the_command_given_again_prints_the_same_result_and_changes_no_file(project: Project) -> None:
+def test_the_command_given_again_prints_the_same_result_and_changes_no_file(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
     project.write(SWEEP)
-    first = project.cli("sweep", "sweep.yaml")
+    capsys.readouterr()
+    assert project.here("sweep", "sweep.yaml") == 0
+    first = capsys.readouterr().out
     before = files(project.root)
-    again = project.cli("sweep", "sweep.yaml")
-    assert (first.returncode, again.returncode) == (0, 0), first.stderr + again.stderr
-    assert IS_PUBLISHED in again.stdout
+    assert project.here("sweep", "sweep.yaml") == 0
+    again = capsys.readouterr().out
+    assert IS_PUBLISHED in again
     assert files(project.root) == before
-    result = first.stdout[first.stdout.index("Best conditions by") :]
-    assert again.stdout.endswith(result)
+    result = first[first.index("Best conditions by") :]
+    assert again.endswith(result)
     assert "report: artifact report/report.html" in result
 
 

@@ -246,14 +246,15 @@ def test_an_adaptive_sampler_is_told_the_scores_of_another_objective(project: Pr
     assert [trial.value for trial in study.get_trials()] == pytest.approx(expected, rel=1e-9)
 
 
-def test_a_mended_metric_goes_on_under_the_same_name_and_trains_nothing_again(project: Project) -> None:
+def test_a_mended_metric_goes_on_under_the_same_name_and_trains_nothing_again(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
     small = {**TOYS, "space": {"lr": [0.5]}, "replicates": {"count": 1}}
-    stopped = project.cli("sweep", str(project.write({**small, "objective": {**OBJECTIVE, "metric": "val_los"}})))
-    assert stopped.returncode == 2
-    assert "correct the file, and give the same command again" in stopped.stdout
-    done = project.cli("sweep", str(project.write({**small, "objective": OBJECTIVE})))
-    assert done.returncode == 0, done.stdout
-    assert "1 done | 0 running | 0 failed | 0 remaining" in done.stdout
+    wrong = {**small, "objective": {**OBJECTIVE, "metric": "val_los"}}
+    assert project.here("sweep", str(project.write(wrong))) == 2
+    assert "correct the file, and give the same command again" in capsys.readouterr().out
+    assert project.here("sweep", str(project.write({**small, "objective": OBJECTIVE}))) == 0
+    assert "1 done | 0 running | 0 failed | 0 remaining" in capsys.readouterr().out
     [replicate] = find_runs(None, {tags.ROLE: "trial"}, uri=project.tracking_uri)
     assert (replicate.status, replicate.tags[tags.OUTCOME]) == ("FINISHED", "finished")
     run(project, {**small, "name": "whole"})
@@ -327,8 +328,7 @@ def test_a_growth_that_is_killed_in_the_middle_goes_on_and_ends_alike(project: P
     killed = subprocess.run(command, cwd=project.root, env=project.environment(), timeout=240)
     assert killed.returncode == -signal.SIGKILL
     assert len(scores(project, "toys")) < 3 * 4
-    done = project.cli("sweep", "--config", config)
-    assert done.returncode == 0, done.stderr
+    run(project, grown)
     run(project, {**grown, "name": "whole"})
     assert scores(project, "toys") == scores(project, "whole")
     assert len(find_runs(None, {tags.SWEEP: "toys", tags.ROLE: "replicate"}, uri=project.tracking_uri)) == 3 * 4

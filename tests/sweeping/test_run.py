@@ -146,7 +146,9 @@ def test_a_replicate_killed_for_its_time_has_timed_out_and_not_run_out_of_memory
     assert (run.status, run.tags[tags.REASON]) == ("FAILED", "timeout after 1 s")
 
 
-def test_ctrl_c_checkpoints_and_the_resumed_sweep_ends_with_the_same_numbers(project: Project) -> None:
+def test_ctrl_c_checkpoints_and_the_resumed_sweep_ends_with_the_same_numbers(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
     expected = straight(project)
     config = str(project.write({"parameters": SLOW}))
     sweep = spawn(project, "sweep", "--config", config)
@@ -159,9 +161,9 @@ def test_ctrl_c_checkpoints_and_the_resumed_sweep_ends_with_the_same_numbers(pro
     assert "RUNNING" not in {run.status for run in mine}
     assert {run.status for run in mine if run.tags[tags.ROLE] == "sweep"} == {"KILLED"}
     finished = {run.run_id for run in mine if run.status == "FINISHED"}
-    resumed = project.cli("sweep", "--config", config)
-    assert resumed.returncode == 0, resumed.stderr
-    assert "resuming sweep toys" in resumed.stdout
+    capsys.readouterr()
+    assert project.here("sweep", "--config", config) == 0
+    assert "resuming sweep toys" in capsys.readouterr().out
     runs = find_runs(None, {tags.SWEEP: "toys", tags.ROLE: "replicate"}, uri=project.tracking_uri)
     assert len(runs) == 18  # nothing was run twice
     assert finished <= {run.run_id for run in find_runs(None, {tags.SWEEP: "toys"}, uri=project.tracking_uri)}
@@ -177,8 +179,7 @@ def test_workers_do_not_outlive_a_killed_coordinator_and_the_sweep_resumes(proje
     sweep.communicate(timeout=30)
     assert workers
     wait_until(lambda: not any(p.is_running() and p.status() != "zombie" for p in workers), seconds=30)
-    resumed = project.cli("sweep", "--config", config)
-    assert resumed.returncode == 0, resumed.stderr
+    assert project.here("sweep", "--config", config) == 0
     assert sorted(map(len, replicates(project).values())) == [1] * 18
     assert n_finished(project) == 18
 
@@ -197,13 +198,15 @@ def test_a_worker_started_by_hand_shares_the_work(project: Project) -> None:
     assert sorted(map(len, replicates(project).values())) == [1] * 18
 
 
-def test_a_changed_sweep_under_the_same_name_is_refused_with_the_difference(project: Project) -> None:
+def test_a_changed_sweep_under_the_same_name_is_refused_with_the_difference(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
     project.start()
     config = project.write({"space": {"lr": [0.1, 0.2]}})
-    done = project.cli("sweep", "--config", str(config))
-    assert done.returncode == 2
-    assert "space.lr" in done.stderr
-    assert "another name" in done.stderr
+    assert project.here("sweep", "--config", str(config)) == 2
+    said = capsys.readouterr().err
+    assert "space.lr" in said
+    assert "another name" in said
 
 
 def test_the_run_that_mlflow_opened_is_the_sweep_run(project: Project) -> None:
@@ -217,12 +220,13 @@ def test_the_run_that_mlflow_opened_is_the_sweep_run(project: Project) -> None:
     assert run.status == "RUNNING"  # MLflow ends its own run
 
 
-def test_an_outer_run_that_resumes_links_to_the_sweep_run(project: Project) -> None:
+def test_an_outer_run_that_resumes_links_to_the_sweep_run(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     project.work(project.start())
     config = str(project.write())
     client = MlflowClient(project.tracking_uri)
     outer = client.create_run("0").info.run_id
-    assert project.cli("sweep", "--config", config, MLFLOW_RUN_ID=outer).returncode == 0
+    monkeypatch.setenv("MLFLOW_RUN_ID", outer)
+    assert project.here("sweep", "--config", config) == 0
     [sweep_run] = find_runs(None, {tags.ROLE: "sweep"}, uri=project.tracking_uri)
     found = client.get_run(outer).data.tags
     assert found[tags.ROLE] == "continuation"
@@ -230,15 +234,15 @@ def test_an_outer_run_that_resumes_links_to_the_sweep_run(project: Project) -> N
     assert sweep_run.run_id in found["mlflow.note.content"]
 
 
-def test_check_prints_the_plan_and_creates_nothing(empty_project: Project) -> None:
+def test_check_prints_the_plan_and_creates_nothing(empty_project: Project, capsys: pytest.CaptureFixture[str]) -> None:
     config = empty_project.write()
     before = sorted(p.name for p in empty_project.root.iterdir())
-    done = empty_project.cli("check", str(config))
-    assert done.returncode == 0, done.stderr
-    assert "conditions:     6" in done.stdout
-    assert "18 (3 a condition, seeds 0, 1, 2)" in done.stdout
-    assert "25 (1 sweep, 6 trials, 18 replicates)" in done.stdout
-    assert "estimated time" in done.stdout
+    assert empty_project.here("check", str(config)) == 0
+    said = capsys.readouterr().out
+    assert "conditions:     6" in said
+    assert "18 (3 a condition, seeds 0, 1, 2)" in said
+    assert "25 (1 sweep, 6 trials, 18 replicates)" in said
+    assert "estimated time" in said
     assert sorted(p.name for p in empty_project.root.iterdir()) == before
 
 

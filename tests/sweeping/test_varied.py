@@ -117,8 +117,8 @@ def test_a_sweep_whose_worker_is_killed_ends_with_the_numbers_of_one_that_was_no
 ) -> None:
     def outcome(name: str, **parameters: Any) -> list[tuple[Any, ...]]:
         own = {**changes, "name": name, "parameters": {**NOISY, **parameters}}
-        done = project.cli("sweep", "--config", str(project.write(own)))
-        assert done.returncode == 0, done.stderr
+        words = ("sweep", "--config", str(project.write(own)))
+        assert (project.cli(*words).returncode if parameters else project.here(*words)) == 0
         found = read_sweep(name, uri=project.tracking_uri)
         return [(r.condition, r.phase, tuple(r.varied.values()), r.objective) for r in found.replicates]
 
