@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
+import rothamsted as rt
 from rothamsted.tracking.sql.engines import let_go
 from tests.sweeping.conftest import Project, empty_project, project
 
@@ -28,8 +29,7 @@ def swept(project: Project, sweep_of_toys: dict[str, Path], tmp_path_factory: py
     """The toy project with one finished sweep, `toys`: 6 conditions x 3 replicates."""
     kept = sweep_of_toys.get("kept")
     if kept is None:
-        done = project.cli("sweep", "--config", str(project.write()), "--execution.workers", "1")
-        assert done.returncode == 0, done.stderr
+        assert rt.sweep(project.write(), workers="in_process").is_complete
         kept = sweep_of_toys["kept"] = tmp_path_factory.mktemp("kept") / "project"
         _checkpoint(project.root)
         shutil.copytree(project.root, kept)

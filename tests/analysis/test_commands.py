@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import rothamsted as rt
 from rothamsted.cli.main import main
 from rothamsted.tracking import find_run, find_runs, list_files, read_curves, read_text
 from tests.analysis.runs import log_run
@@ -150,8 +151,7 @@ def test_compare_puts_a_sweep_and_a_run_side_by_side(swept: Project, call: Call)
 
 def test_compare_gives_the_interval_that_the_file_of_a_sweep_asks_for(project: Project, call: Call) -> None:
     changes = {"space": {"lr": [0.1]}, "statistics": {"interval": "percentile", "level": 0.9}}
-    done = project.cli("sweep", "--config", str(project.write(changes)), "--execution.workers", "1")
-    assert done.returncode == 0, done.stderr
+    assert rt.sweep(project.write(changes), workers="in_process").is_complete
     stranger = log_run(project.tracking_uri, {"lr": 0.5, "seed": 0}, [1.0, 0.9], metric="val_loss")
     compared = call("compare", "--runs", f"toys,{stranger}").stdout
     (own,) = (line for line in compared.splitlines() if line.strip().startswith("toys: ") and "[" in line)
@@ -164,8 +164,7 @@ def test_compare_says_that_files_ask_for_different_intervals(project: Project, c
     for name, interval in (("a", "percentile"), ("b", "t")):
         seeds = {"replicates": {"count": 6}}  # fewer cannot be resampled
         changes = {"name": name, "space": {"lr": [0.1]}, "statistics": {"interval": interval}, **seeds}
-        done = project.cli("sweep", "--config", str(project.write(changes)), "--execution.workers", "1")
-        assert done.returncode == 0, done.stderr
+        assert rt.sweep(project.write(changes), workers="in_process").is_complete
     said = "Their files ask for different statistics.interval (a: percentile, b: t)."
     for more, method in ([], "t"), (["interval=percentile"], "percentile"):
         text = call("compare", "a", "b", *more).stdout

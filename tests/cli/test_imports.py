@@ -5,10 +5,12 @@ Counted modules, not time: the same on every machine and under every load.
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -21,13 +23,15 @@ ROOT = Path(__file__).parents[2]
 QUICKSTART = (ROOT / "sweeps" / "quickstart.yaml").read_text(encoding="utf-8")
 HEAVY = frozenset({"mlflow", "optuna", "torch", "jax", "sklearn", "pandas", "scipy", "matplotlib", "statsmodels"})
 PROGRAM = """
-import sys
+import contextlib, io, json, sys
 from rothamsted.cli.main import main
-try:
-    status = main(sys.argv[1:])
-except SystemExit as error:
-    status = error.code
-print("\\n" + str(status), *sorted(set(name.partition(".")[0] for name in sys.modules)))
+for words in json.load(sys.stdin):
+    with contextlib.redirect_stdout(io.StringIO()) as text, contextlib.redirect_stderr(text):
+        try:
+            status = main(words)
+        except SystemExit as error:
+            status = error.code
+    print(json.dumps([status, sorted(set(name.partition(".")[0] for name in sys.modules)), text.getvalue()]))
 """
 
 LIGHT = frozenset({"numpy", "sqlalchemy"})  # a third of a second together
@@ -79,47 +83,6 @@ WORDS = {
     "an unknown data set": ["prepare_data", "nothing"],
     "an unknown field of a study": ["batch_size", "optimizer.lrr=1"],
 }
-
-
-@pytest.fixture(scope="module")
-def tracking_uri(new_mlflow: object, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A store with MLflow's tables and no runs."""
-    return new_mlflow(tmp_path_factory.mktemp("imports"))  # type: ignore[operator]
-
-
-def told(words: Sequence[str], uri: str | None, folder: Path = ROOT) -> tuple[str, set[str], str]:
-    """The exit status, the packages imported, and what a person reads."""
-    environment = {"PATH": "/usr/bin:/bin", "HOME": str(Path.home())}
-    environment |= {} if uri is None else {"MLFLOW_TRACKING_URI": uri}
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, *words],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
-    status, *packages = done.stdout.splitlines()[-1].split()
-    return status, set(packages), done.stdout + done.stderr
-
-
-@pytest.mark.parametrize("what", FILES)
-def test_a_mistake_in_a_sweep_file_is_told_without_heavy_imports(what: str, tracking_uri: str, tmp_path: Path) -> None:
-    path = tmp_path / "sweep.yaml"
-    path.write_text(FILES[what](QUICKSTART), encoding="utf-8")
-    assert path.read_text(encoding="utf-8") != QUICKSTART
-    for command in ("sweep", "check"):
-        status, packages, text = told([command, str(path)], tracking_uri)
-        assert (status, packages & HEAVY) == ("2", set()), text
-
-
-@pytest.mark.parametrize("what", WORDS)
-def test_a_mistake_on_the_command_line_is_told_without_heavy_imports(what: str, tracking_uri: str) -> None:
-    status, packages, text = told(WORDS[what], tracking_uri)
-    assert (status, packages & HEAVY) == ("2", set()), text
-
-
 NO_STORE = (
     "a wrong key of a report",
     "an unknown plot",
@@ -145,16 +108,96 @@ NAMES = (
 )
 
 
+@pytest.fixture(scope="module")
+def tracking_uri(new_mlflow: object, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A store with MLflow's tables and no runs."""
+    return new_mlflow(tmp_path_factory.mktemp("imports"))  # type: ignore[operator]
+
+
+class Told(NamedTuple):
+    """What a command came to."""
+
+    status: int
+    packages: set[str]  # imported by it, and by those before it in its process
+    text: str  # what a person reads
+
+
+def told(lines: Sequence[Sequence[str]], uri: str | None, folder: Path = ROOT) -> list[Told]:
+    """The commands, one after another in one new process: what none of them imports is not there at the end."""
+    environment = {"PATH": "/usr/bin:/bin", "HOME": str(Path.home())}
+    environment |= {} if uri is None else {"MLFLOW_TRACKING_URI": uri}
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        cwd=folder,
+        env=environment,
+        input=json.dumps(lines),
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    return [Told(status, set(packages), text) for status, packages, text in found]
+
+
+def told_one(words: Sequence[str], uri: str | None) -> Told:
+    """A command in a process of its own."""
+    [found] = told([words], uri)
+    return found
+
+
+@pytest.fixture(scope="module")
+def of_files(tracking_uri: str, tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], Told]:
+    """What is told of each sweep file, by each command that reads one."""
+    folder = tmp_path_factory.mktemp("files")
+    for what, changed in FILES.items():
+        (folder / f"{what}.yaml").write_text(changed(QUICKSTART), encoding="utf-8")
+    cases = [(what, command) for what in FILES for command in ("sweep", "check")]
+    lines = [[command, str(folder / f"{what}.yaml")] for what, command in cases]
+    return dict(zip(cases, told(lines, tracking_uri), strict=True))
+
+
+@pytest.fixture(scope="module")
+def of_words(tracking_uri: str) -> dict[str, Told]:
+    """What is told of each command line."""
+    return dict(zip(WORDS, told(list(WORDS.values()), tracking_uri), strict=True))
+
+
+@pytest.fixture(scope="module")
+def of_early_words(tracking_uri: str) -> dict[str, Told]:
+    """What is told of the command lines for which not even NumPy and SQLAlchemy are needed."""
+    early = (*NAMES, *NO_STORE)
+    return dict(zip(early, told([WORDS[what] for what in early], tracking_uri), strict=True))
+
+
+@pytest.mark.parametrize("what", FILES)
+def test_a_mistake_in_a_sweep_file_is_told_without_heavy_imports(
+    what: str, of_files: dict[tuple[str, str], Told]
+) -> None:
+    assert FILES[what](QUICKSTART) != QUICKSTART
+    for command in ("sweep", "check"):
+        status, packages, text = of_files[what, command]
+        assert (status, packages & HEAVY) == (2, set()), text
+
+
+@pytest.mark.parametrize("what", WORDS)
+def test_a_mistake_on_the_command_line_is_told_without_heavy_imports(what: str, of_words: dict[str, Told]) -> None:
+    status, packages, text = of_words[what]
+    assert (status, packages & HEAVY) == (2, set()), text
+
+
 @pytest.mark.parametrize("what", NAMES)
-def test_a_name_that_is_not_there_is_told_without_numpy_and_sqlalchemy(what: str, tracking_uri: str) -> None:
-    status, packages, text = told(WORDS[what], tracking_uri)
-    assert (status, packages & (HEAVY | LIGHT)) == ("2", set()), text
+def test_a_name_that_is_not_there_is_told_without_numpy_and_sqlalchemy(
+    what: str, of_early_words: dict[str, Told]
+) -> None:
+    status, packages, text = of_early_words[what]
+    assert (status, packages & (HEAVY | LIGHT)) == (2, set()), text
 
 
 def test_a_worker_for_an_unknown_sweep_is_told_without_numpy_and_sqlalchemy(tmp_path: Path) -> None:
     create_study(f"sqlite:///{tmp_path}/optuna.db", "there", ["minimize"], attributes={})
-    status, packages, text = told(["worker", "nothing"], f"sqlite:///{tmp_path}/mlflow.db")
-    assert (status, packages & (HEAVY | LIGHT)) == ("2", set()), text
+    status, packages, text = told_one(["worker", "nothing"], f"sqlite:///{tmp_path}/mlflow.db")
+    assert (status, packages & (HEAVY | LIGHT)) == (2, set()), text
     assert "no sweep called 'nothing' here; start it with mlflow run . -e sweep" in text
 
 
@@ -167,31 +210,30 @@ def test_a_metric_that_nothing_has_logged_is_told_without_numpy_and_sqlalchemy(
             tags = {"rothamsted.role": role, "rothamsted.sweep": "swept"}
             run_id = recorder.open_run(experiment_id="0", name=name, tags=tags, params={}, start_ms=1)
             recorder.replace_metrics(run_id, [MetricPoint(metric, 1.0, 1, 0) for metric in metrics])
-    for words in (["report", "swept", "metric=lss"], ["analyze", "swept", "metrics=loss,own,lss"]):
-        status, packages, text = told(words, tracking_uri)
-        assert (status, packages & (HEAVY | LIGHT)) == ("2", set()), text
+    lines = [["report", "swept", "metric=lss"], ["analyze", "swept", "metrics=loss,own,lss"]]
+    for status, packages, text in told(lines, tracking_uri):
+        assert (status, packages & (HEAVY | LIGHT)) == (2, set()), text
         assert "sweep swept: no replicate has the metric 'lss'; logged: loss" in text
 
 
 @pytest.mark.parametrize("what", NO_STORE)
-def test_a_mistake_that_needs_no_store_is_told_without_numpy_and_sqlalchemy(what: str, tracking_uri: str) -> None:
-    status, packages, text = told(WORDS[what], tracking_uri)
-    assert (status, packages & (HEAVY | LIGHT)) == ("2", set()), text
-
-
-@pytest.mark.parametrize("command", ["report", "analyze", "promote", "registry", "delete"])
-def test_an_unknown_name_is_told_without_mlflow_beside_the_files_of_runs(
-    command: str, new_mlflow: object, tmp_path: Path
+def test_a_mistake_that_needs_no_store_is_told_without_numpy_and_sqlalchemy(
+    what: str, of_early_words: dict[str, Told]
 ) -> None:
+    status, packages, text = of_early_words[what]
+    assert (status, packages & (HEAVY | LIGHT)) == (2, set()), text
+
+
+def test_an_unknown_name_is_told_without_mlflow_beside_the_files_of_runs(new_mlflow: object, tmp_path: Path) -> None:
     new_mlflow(tmp_path)  # type: ignore[operator]
     (tmp_path / "mlruns" / "0" / "0af1").mkdir(parents=True)  # as the first run of this store leaves it
-    status, packages, text = told([command, "nothing"], None, folder=tmp_path)
-    assert (status, packages & (HEAVY - {"optuna"})) == ("2", set()), text
+    lines = [[command, "nothing"] for command in ("report", "analyze", "promote", "registry", "delete")]
+    for status, packages, text in told(lines, None, folder=tmp_path):
+        assert (status, packages & (HEAVY - {"optuna"})) == (2, set()), text
 
 
 def test_help_is_told_without_heavy_imports(tracking_uri: str) -> None:
-    for words in ([], ["--help"], *([command, "--help"] for command in USAGES)):
-        _, packages, text = told(words, tracking_uri)
+    for _, packages, text in told([[], ["--help"], *([command, "--help"] for command in USAGES)], tracking_uri):
         assert packages & HEAVY == set(), text
 
 

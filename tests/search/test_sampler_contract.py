@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -103,21 +104,32 @@ def test_every_row_of_the_catalog_has_its_sampler() -> None:
     }
 
 
+N_WHOLE = 12  # trials
+Whole = Callable[[str], list[dict[str, Any]]]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Whole:
+    """The conditions of a search without a stop, made once a sampler."""
+
+    @cache
+    def conditions(name: str) -> list[dict[str, Any]]:
+        return run(queue_at(tmp_path_factory.mktemp(name), name), N_WHOLE, one)
+
+    return conditions
+
+
 @pytest.mark.parametrize("name", ALL)
-def test_every_condition_lies_in_its_space(tmp_path: Path, name: str) -> None:
-    conditions = run(queue_at(tmp_path, name), 12, one)
-    assert len(conditions) == 12
-    for condition in conditions:
+def test_every_condition_lies_in_its_space(whole: Whole, name: str) -> None:
+    assert len(whole(name)) == N_WHOLE
+    for condition in whole(name):
         space_of(name).check(condition)  # raises outside
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_a_seed_fixes_the_conditions_also_over_a_resume(tmp_path: Path, name: str) -> None:
-    whole, halves = tmp_path / "whole", tmp_path / "halves"
-    whole.mkdir(), halves.mkdir()
-    n_trials = 12
-    first = run(queue_at(halves, name), n_trials - 3, one)
-    assert first + run(queue_at(halves, name), n_trials, one) == run(queue_at(whole, name), n_trials, one)
+def test_a_seed_fixes_the_conditions_also_over_a_resume(tmp_path: Path, whole: Whole, name: str) -> None:
+    first = run(queue_at(tmp_path, name), N_WHOLE - 3, one)
+    assert first + run(queue_at(tmp_path, name), N_WHOLE, one) == whole(name)
 
 
 @pytest.mark.parametrize("name", sorted(set(ALL) - {"grid"}))  # the grid has one order

@@ -1,15 +1,12 @@
-"""Trains the toy with a checkpoint after every measurement, in a process of its own that a test can kill.
-
-Without MLflow, so that it starts in half a second: `python -m tests.studies.session FOLDER step|write NUMBER`.
-"""
+"""Trains the toy with a checkpoint after every measurement, to be killed on its way in a process of its own."""
 
 from __future__ import annotations
 
 import os
 import signal
 import stat
-import sys
 from pathlib import Path
+from typing import Literal
 
 from rothamsted.studies import Checkpoint
 from tests.studies.trainings import run
@@ -47,7 +44,7 @@ def die_in_the_nth_write(n_write: int) -> None:
     os.fsync = dying
 
 
-def main(folder: Path, how: str, number: int) -> None:
+def train_and_die(folder: Path, how: Literal["step", "write"], number: int) -> None:
     """Train, and be killed at the start of step `number`, or in the `number`-th write of a checkpoint."""
     if how == "step":
         own = config(kill_at_step=number, kill_marker=marker_beside(folder))
@@ -60,7 +57,3 @@ def main(folder: Path, how: str, number: int) -> None:
 def marker_beside(folder: Path) -> Path:
     """The file that says that the kill has happened."""
     return folder.with_suffix(".killed")
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]))

@@ -10,24 +10,26 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
 from rothamsted.records import Measured, Outcome
 from rothamsted.studies import Checkpoint
-from tests.conftest import ROOT
+from tests.forked import FORKED
 from tests.studies.conftest import toy_environment
-from tests.studies.session import STEPS, config, marker_beside
+from tests.studies.session import STEPS, config, marker_beside, train_and_die
 from tests.studies.trainings import bits, rows_without_times, run
 
 RANDOM_STEPS = sorted(random.Random(20261121).sample(range(1, STEPS + 1), 4))
 
 
-def kill_one(folder: Path, how: str, number: int) -> None:
+def kill_one(folder: Path, how: Literal["step", "write"], number: int) -> None:
     """Start a training that is killed on its way."""
-    command = [sys.executable, "-m", "tests.studies.session", str(folder), how, str(number)]
-    done = subprocess.run(command, cwd=ROOT, env=toy_environment(), capture_output=True, text=True, timeout=60)
-    assert done.returncode == -signal.SIGKILL, done.stderr
+    process = FORKED.Process(target=train_and_die, args=(folder, how, number))
+    process.start()
+    process.join(60)
+    assert process.exitcode == -signal.SIGKILL
 
 
 @pytest.mark.parametrize("step", RANDOM_STEPS)

@@ -7,41 +7,49 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Mapping
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.studies.conftest import toy_environment
-
-# Trains one toy to its end with a checkpoint after every measurement, and writes down all that it measured but
-# the times, which are measured anew in each process. JSON keeps every bit of a float.
-PROGRAM = """
-import json, sys
-from pathlib import Path
 from rothamsted.studies import Checkpoint, drive, set_fields
+from tests.forked import FORKED
 from tests.toy import STUDY, Config
 
-folder = Path(sys.argv[1])
-config = set_fields(Config, json.loads(sys.argv[2]))
-[ending] = drive(STUDY, [config], on_measurement=lambda member, measured: None,
-                 checkpoint=Checkpoint(folder=folder / "ck", every_seconds=0))
-rows = [{"step": m.step, **m.metrics} for m in ending.history]
-for row in rows:
-    del row["seconds"], row["samples_per_second"]
-(folder / "rows.json").write_text(json.dumps([rows, ending.model.w]))
-"""
 STEPS = 12
 FIELDS = {"seed": 5, "steps": STEPS, "n_points": 8, "optimizer.momentum": 0.9}
 
 
-def start(folder: Path, fields: Mapping[str, object]) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-c", PROGRAM, str(folder), json.dumps(fields)]
-    return subprocess.Popen(command, env=toy_environment())
+def train_all(folder: Path, fields: Mapping[str, object]) -> None:
+    """Train one toy to its end with a checkpoint after every measurement, and write down all that it measured.
+
+    But not the times, which are measured anew in each process. JSON keeps every bit of a float.
+    """
+    [ending] = drive(
+        STUDY,
+        [set_fields(Config, fields)],
+        on_measurement=lambda member, measured: None,
+        checkpoint=Checkpoint(folder=folder / "ck", every_seconds=0),
+    )
+    rows = [{"step": m.step, **m.metrics} for m in ending.history]
+    for row in rows:
+        del row["seconds"], row["samples_per_second"]
+    (folder / "rows.json").write_text(json.dumps([rows, ending.model.w]))
+
+
+def start(folder: Path, fields: Mapping[str, object]) -> BaseProcess:
+    process = FORKED.Process(target=train_all, args=(folder, fields))
+    process.start()
+    return process
+
+
+def status_of(process: BaseProcess) -> int | None:
+    """How it ended; None where it has not ended in a minute."""
+    process.join(60)
+    return process.exitcode
 
 
 def rows_of(folder: Path) -> object:
@@ -52,15 +60,15 @@ def rows_of(folder: Path) -> object:
 def whole(tmp_path_factory: pytest.TempPathFactory) -> object:
     """What a process measures that nobody kills."""
     folder = tmp_path_factory.mktemp("whole")
-    assert start(folder, FIELDS).wait(60) == 0
+    assert status_of(start(folder, FIELDS)) == 0
     return rows_of(folder)
 
 
 @pytest.mark.parametrize("step", range(1, STEPS + 1))
 def test_a_process_killed_at_every_step_goes_on_to_the_same_bits(tmp_path: Path, whole: object, step: int) -> None:
     fields = FIELDS | {"kill_at_step": step, "kill_marker": str(tmp_path / "marker")}
-    assert start(tmp_path, fields).wait(60) == -signal.SIGKILL
-    assert start(tmp_path, fields).wait(60) == 0
+    assert status_of(start(tmp_path, fields)) == -signal.SIGKILL
+    assert status_of(start(tmp_path, fields)) == 0
     assert rows_of(tmp_path) == whole
 
 
@@ -74,11 +82,11 @@ def test_a_process_killed_at_random_moments_goes_on_to_the_same_bits(tmp_path: P
     rng, n_killed = np.random.default_rng(7), 0
     for _ in range(8):
         process, before, deadline = start(tmp_path, fields), newest(tmp_path), time.monotonic() + 60
-        while newest(tmp_path) == before and process.poll() is None and time.monotonic() < deadline:
+        while newest(tmp_path) == before and process.is_alive() and time.monotonic() < deadline:
             time.sleep(0.002)
         time.sleep(rng.uniform(0.0, 0.1))
         process.kill()
-        n_killed += process.wait() == -signal.SIGKILL
+        n_killed += status_of(process) == -signal.SIGKILL
     assert n_killed >= 3
-    assert start(tmp_path, fields).wait(60) == 0
+    assert status_of(start(tmp_path, fields)) == 0
     assert rows_of(tmp_path) == whole

@@ -82,25 +82,32 @@ def test_the_tracking_uri_is_mlflows(sqlite_uri: str) -> None:
     assert tracking_uri() == sqlite_uri == mlflow.get_tracking_uri()
 
 
-@pytest.mark.parametrize(
-    "files", [[], ["mlruns/0/abc/artifacts/a.txt"], ["mlruns/0/meta.yaml"], ["mlruns/x/meta.yaml"]]
-)
-def test_where_nobody_says_so_the_store_is_the_one_that_mlflow_finds_in_the_folder(
-    files: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for file in files:
-        (tmp_path / file).parent.mkdir(parents=True)
-        (tmp_path / file).write_text("")
+OURS = "import sys, rothamsted.tracking as t; print(t.tracking_uri(), 'mlflow' in sys.modules)"
+MLFLOWS = """
+import os, sys, mlflow
+for folder in sys.argv[1:]:
+    os.chdir(folder)
+    print(mlflow.get_tracking_uri())
+"""
+
+
+def test_where_nobody_says_so_the_store_is_the_one_that_mlflow_finds_in_the_folder(tmp_path: Path) -> None:
+    files = ["", "mlruns/0/abc/artifacts/a.txt", "mlruns/0/meta.yaml", "mlruns/x/meta.yaml"]
+    folders = [tmp_path / str(number) for number in range(len(files))]
+    for folder, file in zip(folders, files, strict=True):
+        folder.mkdir()
+        if file:
+            (folder / file).parent.mkdir(parents=True)
+            (folder / file).write_text("")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "ROTHAMSTED_"))}
 
-    def said(program: str) -> str:
-        command = [sys.executable, "-c", program]
-        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True).stdout
+    def said(*words: str, folder: Path = tmp_path) -> list[str]:
+        command = [sys.executable, "-c", *words]
+        return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True).stdout.split()
 
-    ours = "import sys, rothamsted.tracking as t; print(t.tracking_uri(), 'mlflow' in sys.modules)"
-    uri, imports_mlflow = said(ours).split()
-    assert uri == said("import mlflow; print(mlflow.get_tracking_uri())").strip()
-    assert imports_mlflow == str(files == ["mlruns/0/meta.yaml"])  # files of a database's runs are no store
+    uris, imports_mlflow = zip(*(said(OURS, folder=folder) for folder in folders), strict=True)
+    assert list(uris) == said(MLFLOWS, *map(str, folders))
+    assert imports_mlflow == ("False", "False", "True", "False")  # files of a database's runs are no store
 
 
 def test_the_page_of_a_run_is_the_one_that_mlflow_prints_in_its_view_for_training() -> None:

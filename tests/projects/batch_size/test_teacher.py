@@ -17,6 +17,9 @@ from projects.batch_size.data.teacher import (
     teacher_value,
 )
 
+# Compiled, as in training: without that JAX compiles each operation by itself, which takes longer.
+sampled = jax.jit(sample_teacher, static_argnums=2)
+
 
 def config(**settings: object) -> DataConfig:
     return DataConfig.model_validate({"name": "teacher", **settings})
@@ -50,7 +53,7 @@ def test_the_teacher_has_unit_variance_in_theory(degree: int) -> None:
 def test_a_large_sample_has_mean_zero_and_variance_one(degree: int, dimension: int) -> None:
     n = 400_000
     teacher = make_teacher(config(degree=degree, dimension=dimension))
-    _, y = sample_teacher(jax.random.key(3), teacher, n)
+    _, y = sampled(jax.random.key(3), teacher, n)
     values = np.asarray(y, np.float64)
     # Theory: mean 0, variance 1; the tolerance is 5 standard errors, the variance's from the exact
     # fourth moment by Gauss quadrature.
@@ -64,7 +67,7 @@ def test_a_large_sample_has_mean_zero_and_variance_one(degree: int, dimension: i
 def test_noise_adds_its_variance() -> None:
     n, noise = 200_000, 0.5
     teacher = make_teacher(config(noise=noise))
-    x, y = sample_teacher(jax.random.key(0), teacher, n)
+    x, y = sampled(jax.random.key(0), teacher, n)
     residual = np.asarray(y - teacher_value(Teacher(*map(jnp.asarray, teacher)), x), np.float64)
     # Normal residual: the standard error of a standard deviation is noise / sqrt(2 n); 5 of them.
     assert abs(residual.std() - noise) < 5 * noise / np.sqrt(2 * n)
@@ -87,7 +90,7 @@ def test_directions_are_uniform_on_the_sphere() -> None:
 def test_sampling_compiled_gives_the_same_numbers() -> None:
     teacher, key = make_teacher(config()), jax.random.key(1)
     plain = sample_teacher(key, teacher, 32)
-    compiled = jax.jit(sample_teacher, static_argnums=2)(key, teacher, 32)
+    compiled = sampled(key, teacher, 32)
     # The same inputs exactly; targets may be fused differently: float32 rounding of a few units.
     assert np.array_equal(plain[0], compiled[0])
     assert np.allclose(plain[1], compiled[1], atol=1e-5)
@@ -109,21 +112,21 @@ def test_teachers_can_be_mapped_over() -> None:
     teachers = [make_teacher(config(seed=seed, noise=seed / 10)) for seed in range(3)]
     stacked = jax.tree.map(lambda *parts: np.stack(parts), *teachers)
     keys = jax.random.split(jax.random.key(0), 3)
-    _, together = jax.vmap(lambda key, teacher: sample_teacher(key, teacher, 8))(keys, stacked)
+    _, together = jax.jit(jax.vmap(lambda key, teacher: sample_teacher(key, teacher, 8)))(keys, stacked)
     # Authority: each teacher sampled alone, to float32 rounding.
-    alone = [sample_teacher(key, teacher, 8)[1] for key, teacher in zip(keys, teachers, strict=True)]
+    alone = [sampled(key, teacher, 8)[1] for key, teacher in zip(keys, teachers, strict=True)]
     assert np.allclose(together, np.stack(alone), atol=1e-5)
 
 
 @pytest.mark.parametrize(("is_wide", "dtype"), [(False, np.float32), (True, np.float64)])
 def test_the_precision_is_that_of_jax(is_wide: bool, dtype: type) -> None:
     with jax.enable_x64(is_wide):
-        x, y = sample_teacher(jax.random.key(0), make_teacher(config()), 2)
+        x, y = sampled(jax.random.key(0), make_teacher(config()), 2)
     assert (x.dtype, y.dtype) == (dtype, dtype)
 
 
 def test_samples_have_the_shapes_of_the_contract() -> None:
-    x, y = sample_teacher(jax.random.key(0), make_teacher(config(dimension=7)), 5)
+    x, y = sampled(jax.random.key(0), make_teacher(config(dimension=7)), 5)
     assert (x.shape, y.shape) == ((5, 7), (5, 1))
 
 

@@ -83,14 +83,14 @@ def test_a_member_of_a_population_gets_the_numbers_it_gets_alone(kind: str) -> N
 
 
 def test_a_model_has_the_weights_that_were_kept_also_after_a_resume() -> None:
-    configs = population(Config(**QUICK))[:2]
+    configs = population(Config(**QUICK))
     measured, states = [], []
     for measurement in train(configs):
         assert measurement is not None
-        measurement.keep(np.array([measurement.step == 6, False]))
+        measurement.keep(np.array([measurement.step == 6, False, False, False]))
         measured.append(measurement)
         states.append(measurement.state())
-    _, (kept, last) = run(configs, states[2])
+    _, (kept, last, *_) = run(configs, states[2])
     np.testing.assert_array_equal(kept.parameters["layer_0.weight"], states[1]["parameters/0/weight"][0])
     np.testing.assert_array_equal(last.parameters["layer_0.weight"], states[-1]["parameters/0/weight"][1])
     data = load_dataset(configs[0].data)
@@ -201,7 +201,7 @@ def test_steps_to_target_is_the_first_measured_step_at_the_target() -> None:
 
 
 def test_an_unreached_target_is_missing() -> None:
-    measurements, _ = run([Config(**QUICK, target_loss=1e-9)])
+    measurements, _ = run([Config(**QUICK, depth=1, target_loss=1e-9)])
     assert np.isnan(measurements[-1].metrics["steps_to_target"][0])
 
 
@@ -213,7 +213,7 @@ def test_the_default_run_recognises_digits() -> None:
 
 
 def test_the_learning_rate_is_that_of_the_last_update() -> None:
-    config = Config(**QUICK, optimizer={"lr": 0.3, "warmup_steps": 24})
+    config = Config(**QUICK, depth=1, optimizer={"lr": 0.3, "warmup_steps": 24})
     measurements, _ = run([config])
     # By hand: linear from 0.3/24 in the first of 24 steps to 0.3 in the last; measured after 0, 6, 12, 18,
     # 24.
@@ -223,7 +223,7 @@ def test_the_learning_rate_is_that_of_the_last_update() -> None:
 
 def test_epochs_set_the_steps() -> None:
     # By hand: 2 epochs of 100 rows in batches of 20 are 10 steps.
-    config = Config(width=16, epochs=2, batch_size=20, evals=2, data={"n_train": 100})
+    config = Config(depth=1, epochs=2, batch_size=20, evals=2, data={"n_train": 100})
     measurements, _ = run([config])
     assert [(m.step, m.epoch) for m in measurements] == [(0, 0.0), (5, 1.0), (10, 2.0)]
 
@@ -236,7 +236,7 @@ def test_eight_epochs_are_eight_visits_to_every_row(monkeypatch: pytest.MonkeyPa
         return seen[-1]
 
     monkeypatch.setattr("projects.batch_size.train.batch_rows", counted)
-    measurements, _ = run([Config(width=16, epochs=8, batch_size=32, evals=3)])
+    measurements, _ = run([Config(depth=1, epochs=8, batch_size=32, evals=3)])
     rows = np.concatenate([batch.ravel() for batch in seen])
     np.testing.assert_array_equal(np.bincount(rows[rows != NO_ROW]), np.full(1257, 8))  # the rows of digits
     last = measurements[-1]
@@ -255,7 +255,7 @@ def test_epochs_go_on_bit_for_bit_where_they_were_stopped() -> None:
 
 
 def test_a_member_sees_in_a_population_what_it_sees_alone_to_the_last_row() -> None:
-    config = Config(width=16, epochs=1, batch_size=100, evals=2, precision="float64")
+    config = Config(depth=1, epochs=1, batch_size=100, evals=2, precision="float64")
     configs = [config, config.model_copy(update={"seed": 1})]
     together, alone = run(configs)[0][-1], run(configs[1:])[0][-1]
     assert together.metrics["samples_seen"].tolist() == [1257.0, 1257.0]
@@ -263,14 +263,14 @@ def test_a_member_sees_in_a_population_what_it_sees_alone_to_the_last_row() -> N
 
 
 def test_a_target_reached_in_the_last_batch_counts_the_rows_that_were_seen() -> None:
-    config = Config(width=16, epochs=1, batch_size=500, evals=1, target_loss=100.0, centered=False)
+    config = Config(depth=1, epochs=1, batch_size=500, evals=1, target_loss=100.0, centered=False)
     measured = run([config])[0][-1].metrics
     assert measured["samples_seen"][0] == 1257.0
     assert measured["samples_to_target"][0] <= 1257.0
 
 
 def test_steps_that_evals_do_not_divide_end_at_the_last_step() -> None:
-    measurements, _ = run([Config(width=16, steps=10, evals=4)])
+    measurements, _ = run([Config(depth=1, steps=10, evals=4)])
     assert [m.step for m in measurements] == [0, 2, 5, 8, 10]  # round(k * 10 / 4), ties to even
 
 

@@ -12,6 +12,8 @@ import pytest
 
 from projects.emnist_mlp.__main__ import STUDY
 from projects.emnist_mlp.config import Config
+from rothamsted.studies.command_line import parse
+from rothamsted.studies.multirun import combinations
 from rothamsted.tracking import find_runs
 from tests.conftest import ROOT
 from tests.projects.emnist_mlp.files import idx_files, write
@@ -34,6 +36,16 @@ def test_the_page_has_its_commands() -> None:
     assert {mark: len(lines) for mark, lines in COMMANDS.items()} == {"run": 3, "slow": 11, "download": 1}
 
 
+def test_the_study_takes_the_words_of_the_commands_of_the_page() -> None:
+    by_hand, several, composed = (shlex.split(command)[3:] for command in COMMANDS["run"])
+    lines = [by_hand, *combinations(several), composed[:-2]]
+    found = [parse(STUDY, line)[0].model_dump() for line in lines]
+    assert [one["model"]["dropout"] for one in found] == [0.0, 0.2, 0.4, 0.0]
+    assert (found[-1]["data"]["name"], found[-1]["optimizer"]["schedule"]) == ("emnist", "cosine")
+    assert composed[-2:] == ["--cfg", "job"]
+
+
+@pytest.mark.slow
 def test_the_commands_of_the_page_run(folder: Path) -> None:
     told = [run(command, folder) for command in COMMANDS["run"]]
     assert "finished; 3 measurements" in told[0]

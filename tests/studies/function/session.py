@@ -1,8 +1,6 @@
 """A training of a function in a process of its own, which may kill itself on its way.
 
-    python -m tests.studies.function.session FOLDER KILL_AT_EPOCH
-
-It prints the losses as hexadecimal numbers, bit by bit.
+python -m tests.studies.function.session FOLDER KILL_AT_EPOCH
 """
 
 from __future__ import annotations
@@ -49,14 +47,18 @@ def fit(seed: int, lr: float = 0.05, kill_at: int = -1, state: Any = None):
         )
 
 
-def losses(folder: Path, kill_at: int) -> list[str]:
-    """Train, or go on; `kill_at` is no part of the config, so that the same training goes on."""
+def losses(folder: Path, kill_at: int, **how: Any) -> list[str]:
+    """Train, or go on; `kill_at` is no part of the config, so that the same training goes on.
+
+    Returns:
+        The losses as hexadecimal numbers, bit by bit.
+    """
     study = as_study(lambda seed, lr=0.05, state=None: fit(seed, lr, kill_at, state))
     config = set_fields(study.config, {"seed": 5})
     checkpoint = Checkpoint(folder=folder, every_seconds=0)
-    [ending] = drive(study, [config], on_measurement=lambda member, measured: None, checkpoint=checkpoint)
+    [ending] = drive(study, [config], on_measurement=lambda member, measured: None, checkpoint=checkpoint, **how)
     return [float(one.metrics["loss"]).hex() for one in ending.history]
 
 
 if __name__ == "__main__":
-    print(" ".join(losses(Path(sys.argv[1]), int(sys.argv[2]))))
+    losses(Path(sys.argv[1]), int(sys.argv[2]))

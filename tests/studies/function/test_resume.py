@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from rothamsted import report
-from rothamsted.records import Ending, Outcome
+from rothamsted.records import Ending, Measured, Outcome
 from rothamsted.studies import Checkpoint, drive, set_fields
 from rothamsted.studies.function import as_study
 from tests.conftest import ROOT
@@ -22,17 +22,17 @@ from tests.studies.conftest import toy_environment
 from tests.studies.function.session import losses
 
 
-def session(folder: Path, kill_at: int) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "tests.studies.function.session", str(folder), str(kill_at)]
-    return subprocess.run(command, cwd=ROOT, env=toy_environment(), capture_output=True, text=True, timeout=240)
-
-
 def test_a_function_killed_on_its_way_ends_with_the_same_bits(tmp_path: Path) -> None:
     # Authority: the same training in this process, which nobody stops.
-    assert session(tmp_path / "checkpoints", kill_at=4).returncode == -signal.SIGKILL
-    assert list((tmp_path / "checkpoints").glob("*.safetensors"))
-    done = session(tmp_path / "checkpoints", kill_at=-1)
-    assert done.stdout.split() == losses(tmp_path / "other", -1), done.stderr
+    folder = tmp_path / "checkpoints"
+    command = [sys.executable, "-m", "tests.studies.function.session", str(folder), "4"]
+    killed = subprocess.run(command, cwd=ROOT, env=toy_environment(), capture_output=True, text=True, timeout=240)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert list(folder.glob("*.safetensors"))
+    restored: list[Measured] = []
+    gone_on = losses(folder, -1, on_restored=lambda member, measured: restored.append(measured))
+    assert len(restored) == 4
+    assert gone_on == losses(tmp_path / "other", -1)
 
 
 def stopped_then_gone_on(function: Any, folder: Path, *, after: int) -> Ending:
