@@ -82,6 +82,11 @@ WORDS = {
     "an option of another source": ["import_runs", "docs", "study=a", "kind=folder"],
     "an unknown data set": ["prepare_data", "nothing"],
     "an unknown field of a study": ["batch_size", "optimizer.lrr=1"],
+    "a search in another database": ["sweep", "sweeps/quickstart.yaml", "storage=mysql://lab@db/search"],
+    "a search in a folder that is not there": ["sweep", "sweeps/quickstart.yaml", "storage=sqlite:////no/such/a.db"],
+    "a project that is not there": ["check", "sweeps/quickstart.yaml", "study=", "project=/no/such"],
+    "a project that git takes for an option": ["check", "sweeps/quickstart.yaml", "study=", "project=-oProxy"],
+    "a folder for checkpoints that cannot be made": ["sweep", "execution.checkpoint_dir=/proc/none/here"],
 }
 NO_STORE = (
     "a wrong key of a report",
