@@ -10,12 +10,14 @@ import pytest
 import sqlalchemy as sa
 from alembic import command
 from alembic.script import ScriptDirectory
+from mlflow.store.db import utils as mlflow_db
 from mlflow.store.db.utils import _get_alembic_config
 from mlflow.store.tracking.dbmodels.initial_models import Base as InitialBase
 
 from rothamsted import tracking
 from rothamsted.errors import StoreError
 from rothamsted.masking import masked
+from rothamsted.tracking.outer_run import check_experiment
 from rothamsted.tracking.registry.model_lock import is_sql
 from rothamsted.tracking.registry.registered import open_registry
 from rothamsted.tracking.sql import schema
@@ -103,6 +105,19 @@ def test_tables_whose_making_was_cut_off_are_made_to_the_end(database: str) -> N
     assert tracking.find_runs(None, {}, uri=database) == []
     tracking.migrate(database)
     assert misfit(sa.create_engine(database, poolclass=sa.NullPool)) is None
+
+
+def test_a_store_whose_making_was_cut_off_before_its_first_experiment_is_made_to_the_end(database: str) -> None:
+    # A sweep on PostgreSQL was killed there, and no later command got past "No Experiment with id=0 exists".
+    mlflow_db._initialize_tables(sa.create_engine(database, poolclass=sa.NullPool))
+    tracking.check_reachable(database)
+    check_experiment(database)
+    assert tracking.find_runs(None, {}, uri=database) == []
+    with tracking.open_recorder(database) as recorder:
+        run_id = recorder.open_run(experiment_id="0", name="first", tags={}, params={}, start_ms=1)
+    schema._good.clear()  # as another process
+    check_experiment(database)
+    assert [run.run_id for run in tracking.find_runs(None, {}, uri=database)] == [run_id]
 
 
 def test_tables_without_a_revision_in_which_something_stands_are_of_an_older_mlflow(database: str) -> None:

@@ -51,12 +51,17 @@ def check_schema(uri: str) -> None:
     path = sqlite_path(uri)
     if path is not None and not path.exists():  # looking would make the file
         return
-    if _is_made(engine_of(uri), masked(uri)):
+    engine, place = engine_of(uri), masked(uri)
+    if _is_made(engine, place) and _has_experiment(engine, place):
         _good.add(absolute_uri(uri))
 
 
 def is_empty(uri: str) -> bool:
-    """Whether a SQL store has no tables yet, so that there is nothing to be read; see `check_schema`."""
+    """Whether a SQL store has no tables or no experiment yet, so that there is nothing to read; see `check_schema`.
+
+    A process that is killed between MLflow's tables and its first experiment leaves a store without one; `make_tables`
+    then makes it.
+    """
     if not uri.startswith(DIALECTS):
         return False
     check_schema(uri)
