@@ -86,7 +86,7 @@ def test_what_the_other_sweep_could_not_rule_out_is_said(project: Project) -> No
     run(project, near)
     dataset = read_sweep(run(project, CHILD), uri=project.tracking_uri)
     [mark] = [mark for mark in dataset.marks if "could not rule out that another condition is the best: lr=0.5" in mark]
-    assert mark.startswith("Parameters were taken from sweep rates, ")
+    assert mark.startswith("Parameters were taken from sweep rates. ")
 
 
 REFUSED: dict[str, tuple[dict[str, Any] | None, Any, str]] = {
