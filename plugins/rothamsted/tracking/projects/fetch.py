@@ -80,7 +80,7 @@ def fetch(uri: str, version: str | None, cache: Path, root: Path) -> Fetched:
 
 
 def folder_digest(folder: Path) -> str:
-    """SHA-256, in hex, of the names and contents of a folder's files, hidden ones and by-products apart."""
+    """Return the SHA-256, in hex, of the names and contents of a folder's files, except hidden ones and by-products."""
     digest = hashlib.sha256()
     for parent, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in _BY_PRODUCTS)
