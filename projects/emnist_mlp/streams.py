@@ -12,7 +12,7 @@ import torch
 
 
 class Purpose(IntEnum):
-    """What a stream is for. The numbers are part of every result: do not change them."""
+    """Names what a stream is for. The numbers are part of every result: do not change them."""
 
     WEIGHTS = 0
     BATCHES = 1

@@ -37,7 +37,7 @@ class Parameters(TypedDict):
 
 
 class Decoded(NamedTuple):
-    """What one decoder makes of a workspace."""
+    """Holds the outputs of one decoder."""
 
     vector: jax.Array  # (row, d)
     logits: jax.Array  # (row, target)
@@ -117,7 +117,7 @@ def decode(parameters: Parameters, domain: str, z: jax.Array, n_vector: int) -> 
 
 
 def logit_scale(parameters: Parameters) -> jax.Array:
-    """What cosines are multiplied by in the contrastive term."""
+    """Return the factor of cosines in the contrastive term."""
     return jnp.minimum(jnp.exp(parameters["log_scale"]), _HIGHEST_SCALE)
 
 

@@ -2,8 +2,8 @@
 
     rothamsted analyze --sweep gw-pairs --export exports && python -m projects.global_workspace.pairs exports
 
-Apart from training: it reads `aggregated_results.json` and knows nothing of how the numbers came about. The claim to
-test is that of Devillers, Maytié and VanRullen, arXiv:2306.15711: 4 to 7 times fewer.
+It reads `aggregated_results.json`. The claim to test is that of Devillers, Maytié and VanRullen, arXiv:2306.15711: 4 to
+7 times fewer.
 """
 
 from __future__ import annotations

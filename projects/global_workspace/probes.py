@@ -16,7 +16,7 @@ _MOST_ITERATIONS = 200  # of L-BFGS, at scikit-learn's default penalty
 
 
 class Reading(NamedTuple):
-    """What a probe makes of bits, on rows that it was not fitted on. Means over the bits."""
+    """Holds the results of a probe on rows that it was not fitted on, as means over the bits."""
 
     accuracy: float
     normalised_cross_entropy: float  # cross-entropy / entropy of the bit: 0 knows it, 1 knows nothing

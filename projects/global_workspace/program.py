@@ -43,7 +43,7 @@ class Hyper(NamedTuple):
 
 
 class Members(NamedTuple):
-    """What training changes: of one member, or with a leading member axis on every leaf."""
+    """Holds what training changes, for one member, or with a leading member axis on every leaf."""
 
     parameters: Parameters
     optimizer: Any  # optax's state

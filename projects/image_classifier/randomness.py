@@ -12,7 +12,7 @@ import torch
 
 
 class Stream(IntEnum):
-    """What a seed is for."""
+    """Names what a seed is for."""
 
     WEIGHTS = 0
     ORDER = 1

@@ -67,7 +67,7 @@ class _View:
 
 
 def read_state_dict(path: Path, *, way_out: str) -> object:
-    """What a file of `torch.save` holds; arrays are tensors of this machine's memory.
+    """Read what a file of `torch.save` holds; arrays become tensors in main memory.
 
     Args:
         path: a .pth or .pt file, of whatever version of torch.

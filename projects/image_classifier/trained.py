@@ -41,7 +41,7 @@ class TrainedModel:
 
     @property
     def parameters(self) -> dict[str, np.ndarray]:
-        """What was trained, by name."""
+        """Return the trained parameters, by name."""
         return {name: self.arrays[name] for name in self.parameter_names}
 
     def predict(self, x: np.ndarray) -> np.ndarray:

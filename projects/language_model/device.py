@@ -65,7 +65,7 @@ def precision(config: Config, device: torch.device) -> AbstractContextManager[ob
 
 
 def loss_scaler(config: Config, device: torch.device) -> torch.amp.GradScaler | None:
-    """What keeps small gradients of float16 above zero; other precisions need none. Micikevicius, arXiv:1710.03740."""
+    """Return the scaler that keeps small float16 gradients above zero, if needed. Micikevicius, arXiv:1710.03740."""
     return torch.amp.GradScaler(device.type) if config.dtype == "float16" else None
 
 
@@ -101,7 +101,7 @@ def peak_flops(device_name: str, dtype: str) -> float | None:
 
 
 def device_name(device: torch.device) -> str:
-    """What torch calls the device."""
+    """Return torch's name of the device."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 

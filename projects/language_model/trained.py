@@ -56,7 +56,7 @@ class TrainedModel:
         return np.array([self.complete(prompt) for prompt in prompts], dtype=str)
 
     def complete(self, prompt: str, **how: Any) -> str:
-        """What follows one prompt; `how` as in `generate`. An empty prompt begins a story."""
+        """Return the text after one prompt; `how` as in `generate`. An empty prompt begins a story."""
         tokens = self._tokenizer.encode(prompt).ids or [self.end_token]
         return self._tokenizer.decode(self._continued(tokens, **how))
 

@@ -33,7 +33,7 @@ def kept_in(state: Mapping[str, np.ndarray]) -> Kept:
 
 
 def held(kept: Kept) -> dict[str, np.ndarray]:
-    """What members have kept, as part of a state; `kept_in` reads it."""
+    """Return what members have kept, as part of a state; `kept_in` reads it."""
     return {f"{KEPT}{member}/{name}": array for member, own in kept.items() for name, array in own.items()}
 
 

@@ -44,7 +44,7 @@ class Job:
     folders: tuple[str, ...] = ()
 
     def as_json(self) -> str:
-        """What a worker needs to begin, on one line."""
+        """Return the job as one line of JSON."""
         given = {"entry": self.entry, "arguments": self.arguments, "grace_seconds": self.grace_seconds}
         return json.dumps({**given, "environment": dict(self.environment)})
 

@@ -48,7 +48,7 @@ class Belongings:
 
     @property
     def lines(self) -> list[str]:
-        """What it is, in words."""
+        """Describe it in lines of text."""
         lines = [f"{self.name}:"]
         for one in self.searches:
             lines.append(f"  Optuna study {one.name}{_what(one)}: {count(one.trials.n, 'trial')}")

@@ -35,6 +35,6 @@ def refuse_unknown(references: Sequence[str], *, uri: str, storage: str) -> None
 
 
 def no_such_sweep(reference: str, names: Sequence[str], *, uri: str, storage: str) -> StoreError:
-    """What is said of a sweep that is not there, with the names of those that are."""
+    """Return the message on a sweep that does not exist, with the names of those that do."""
     what = known_names(reference, names, word="there are") if names else "there is none yet"
     return StoreError(f"sweep {reference}: is not in {uri} or {storage}; {what}")

@@ -73,7 +73,7 @@ class ListedSweep:
 
     @property
     def metric(self) -> str:
-        """What it optimises; empty: not known."""
+        """Return the metric that it optimises; empty: not known."""
         return self.sweep.objective.metric if self.sweep is not None else ""
 
     @property

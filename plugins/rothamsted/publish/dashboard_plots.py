@@ -41,7 +41,7 @@ def attributes_of_trials(analysis: Analysis) -> dict[int, dict[str, str]]:
 
 
 def attributes_of_study(analysis: Analysis) -> dict[str, str]:
-    """What the dashboard lists of the study, in words: the best condition with its estimate, what can be the best."""
+    """Return what the dashboard lists of the study: the best condition with its estimate, what may be the best."""
     lines = [line.strip("*").replace("\N{NO-BREAK SPACE}", " ") for line in answer(analysis) if line]
     return dict(zip(("best", "estimate", "verdict"), (line.removeprefix("Best: ") for line in lines)))
 

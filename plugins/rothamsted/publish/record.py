@@ -126,7 +126,7 @@ def _prefixed(prefix: str, summary: ConditionSummary) -> dict[str, float]:
 
 
 def winner_of(analysis: Analysis) -> Confirmed | None:
-    """What fresh seeds say of the search's best condition; None where it is not confirmed."""
+    """Return the confirmed estimate of the search's best condition; None if it is not confirmed."""
     return next((one for one in analysis.confirmed if one.condition in analysis.ranking[:1]), None)
 
 

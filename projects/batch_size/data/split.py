@@ -57,7 +57,7 @@ def choose_rows(labels: np.ndarray, n: int | None, *, seed: int, field: str, sou
 def train_and_test(
     labels: np.ndarray, n: int | None, *, seed: int, most: int, field: str, source: str
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Row numbers of a stratified choice to train on, and of at most `most` others that no seed trains on, ascending.
+    """Return row numbers, ascending, of a stratified choice to train on and of at most `most` test rows.
 
     The test rows are those that the choice of TEST_SEED leaves; other seeds choose among the other rows. There are none
     if the choice takes all rows.
@@ -74,7 +74,7 @@ def train_and_test(
 
 
 def rows_left(labels: np.ndarray, n: int | None, *, seed: int, most: int) -> np.ndarray:
-    """Row numbers of a stratified choice among those that `choose_rows` leaves, ascending; none where it takes all."""
+    """Return row numbers, ascending, of a stratified choice among those that `choose_rows` leaves."""
     if n is None:
         return np.arange(0)
     return np.sort(stratified_order(labels, np.random.default_rng(seed))[n : n + most])

@@ -132,7 +132,7 @@ class DataConfig(BaseModel, frozen=True, extra="forbid"):
 
 
 def columns(config: DataConfig) -> Mapping[str, Mapping[str, tuple[int, ...]]]:
-    """Where things stand in a domain's vector: kind ("latent", "synergy", "unique", "redundant") -> domain -> indices.
+    """Return the columns of each kind ("latent", "synergy", "unique", "redundant"): kind -> domain -> indices.
 
     Known without loading anything. Column j of "synergy" is the bit that the domain gives to target j.
     """

@@ -60,7 +60,7 @@ class WorkspaceData:
     digest: str
 
     def source(self, split: Split, domain: str, target: int) -> np.ndarray:
-        """What a domain gives to a target, a whole number for each item of one part, (n,)."""
+        """Return what a domain gives to a target, a whole number for each item of one part, (n,)."""
         if split.sources is not None:
             return split.sources[domain][:, target]
         return (split.domains[domain][:, self.columns["synergy"][domain][target]] > 0).astype(int)

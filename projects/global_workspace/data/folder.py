@@ -52,7 +52,7 @@ def read_images(folder: Path, part: str, n: int) -> np.ndarray:
 
 
 def fingerprint(folder: Path, part: str, n: int) -> dict[str, Any]:
-    """What tells a changed folder from the one before without reading its pictures: labels, and sizes in bytes.
+    """Return what shows whether a folder has changed, without reading its pictures: labels, and sizes in bytes.
 
     Raises:
         DataProblem: a picture is missing.

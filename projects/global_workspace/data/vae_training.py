@@ -87,7 +87,7 @@ def encode(vae: Vae, x: np.ndarray) -> np.ndarray:
 
 @torch.no_grad()
 def measure(vae: Vae, x: np.ndarray) -> dict[str, float]:
-    """What is lost by going through the posterior mean.
+    """Measure what is lost by going through the posterior mean.
 
     Returns:
         mse: mean squared error of a pixel or number (of attributes: class probabilities against one-hot classes);

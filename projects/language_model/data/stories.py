@@ -26,7 +26,7 @@ _LESSONS = ("share", "be brave", "ask for help", "say sorry", "be kind")
 
 
 class Hero(NamedTuple):
-    """Whom a story is about, with the words that stand for it."""
+    """Holds the hero of a story, with its pronouns and other words."""
 
     name: str
     kind: str

@@ -117,7 +117,7 @@ class LostArtifact:
 
 @dataclass(frozen=True, kw_only=True)
 class Delivery:
-    """What waits for this server is given to it."""
+    """Delivers data that wait for this server."""
 
 
 Change = RecordChange | SearchChange | MetricChange | PointChange | FileChange | DeletedSearch | LostArtifact | Delivery

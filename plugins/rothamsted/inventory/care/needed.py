@@ -51,7 +51,7 @@ class Leftover:
 
 @dataclass(frozen=True, kw_only=True)
 class Leftovers:
-    """What may go, and what was left alone, a line each."""
+    """Holds what may be deleted, and a line on each thing that was left alone."""
 
     found: Sequence[Leftover]
     notes: Sequence[str]

@@ -55,7 +55,7 @@ class Repaired:
 
 @dataclass(frozen=True, kw_only=True)
 class RepairedAll(Repaired):
-    """What was mended in the end.
+    """Holds the result of all repairs.
 
     Attributes:
         after: what a last look found.

@@ -32,7 +32,7 @@ _MOST_LISTED = 50  # parameters that differ
 
 @dataclass(frozen=True, kw_only=True)
 class LogSection:
-    """What the log says of one sweep, each text as Markdown.
+    """Holds what the log says about one sweep, each text as Markdown.
 
     Attributes:
         run_id: of the sweep's run: what makes a section that of a sweep.

@@ -1,4 +1,4 @@
-"""What a paper needs of a sweep: tables for LaTeX and Markdown, methods, sources, answers to the checklist."""
+"""Write what a paper needs of a sweep: tables for LaTeX and Markdown, methods, sources, answers to the checklist."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ class Procedure:
 
 
 def procedures(analysis: Analysis) -> list[Procedure]:
-    """What was done, in the order of a methods section."""
+    """Return the procedures that were used, in the order of a methods section."""
     return [
         *_search(analysis),
         *_replicates(analysis),

@@ -79,7 +79,7 @@ def marks_of(analysis: Analysis) -> tuple[str, ...]:
 
 
 def subtitle(analysis: Analysis) -> str:
-    """What ran, and how long it took: "16 conditions, 58 replicates, 4 min of training"."""
+    """Say what ran, and how long it took: "16 conditions, 58 replicates, 4 min of training"."""
     replicates = analysis.dataset.replicates
     known = [one.seconds for one in replicates if math.isfinite(one.seconds)]
     parts = [count(len(analysis.dataset.conditions), "condition"), count(len(replicates), "replicate")]

@@ -39,7 +39,7 @@ class Meanwhile:
             self._start(lambda: [*(one.join() for one in before), rehearse(self._over.is_set)])
 
     def is_over(self) -> None:
-        """Return whether the sweep closes soon, so that started work should end."""
+        """Note that the sweep closes soon, so that started work ends."""
         self._over.set()
 
     def end(self) -> None:

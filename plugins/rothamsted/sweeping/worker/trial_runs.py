@@ -134,7 +134,7 @@ class TrialRuns:
         self.context.recorder.add_text(run_id, json.dumps(facts, indent=2) + "\n", tags.ORIGIN_FILE)
 
     def logged(self, run_id: str) -> frozenset[tuple[str, int]]:
-        """What a run has logged, by metric and step."""
+        """Return what a run has logged, by metric and step."""
         history = read_history([run_id], uri=self.context.tracking_uri)[run_id]
         return frozenset((point.key, point.step) for point in history)
 

@@ -76,10 +76,10 @@ def _is_plain(command: str) -> bool:
 
 
 def run_variables(run_id: str, experiment_id: str, tracking_uri: str) -> dict[str, str]:
-    """What `mlflow run` adds to a command's environment; a local store's path made absolute, since the folder changes.
+    """Return what `mlflow run` adds to a command's environment, with an absolute path of a local store.
 
     Raises:
-        StoreError: the tracking URI is none.
+        StoreError: the tracking URI is wrong.
     """
     tracking_uri = absolute_uri(tracking_uri)
     ids = {"MLFLOW_RUN_ID": run_id, "MLFLOW_EXPERIMENT_ID": experiment_id, "MLFLOW_TRACKING_URI": tracking_uri}

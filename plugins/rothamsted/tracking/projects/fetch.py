@@ -86,7 +86,7 @@ def _path_of(place: str) -> str:
 
 
 def folder_digest(folder: Path) -> str:
-    """SHA-256, in hex, of the names and contents of a folder's files, hidden ones and by-products apart."""
+    """Return the SHA-256, in hex, of the names and contents of a folder's files, except hidden ones and by-products."""
     digest = hashlib.sha256()
     for parent, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in _BY_PRODUCTS)

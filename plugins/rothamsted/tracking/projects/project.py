@@ -64,7 +64,7 @@ class Project:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of the names and contents of the folder's files, hidden ones and by-products of runs apart."""
+        """Return the SHA-256 of the names and contents of the folder's files, except hidden ones and by-products."""
         return folder_digest(self.folder)
 
     @property
@@ -74,12 +74,12 @@ class Project:
 
     @property
     def study_name(self) -> str:
-        """What is recorded as the study: the project's own name, or its folder's, with the entry point."""
+        """Return the recorded name of the study: the project's own name, or its folder's, with the entry point."""
         return f"{self.name or self.folder.name}:{self.entry_point}"
 
     @property
     def source_name(self) -> str:
-        """What MLflow shows as the source of a run, as `mlflow run` has it."""
+        """Return what MLflow shows as the source of a run, as `mlflow run` does."""
         return masked(self.uri)
 
     @property
@@ -131,7 +131,7 @@ class Project:
         return json.dumps(dict(parameters), indent=2) + "\n"
 
     def launched(self, parameters: Mapping[str, Any], scratch: Path, prefix: str = "") -> list[str] | str:
-        """What is started for one replicate: an argument list, or a text for a shell; a project needs no `scratch`."""
+        """Return what is started for one replicate: an argument list, or a text for a shell. `scratch` is not used."""
         text = self.command_for(parameters)
         if prefix:
             return f"{prefix} && {text}"

@@ -128,10 +128,10 @@ class ModelRegistry:
         """Register a logged model as a new version. Version and tags appear together, or not at all.
 
         Args:
-            name: Of a registered model that exists.
+            name: Name of an existing registered model.
             model_uri: `models:/m-…` of a logged model, or the place of any model's files.
             run_id: The run that the model belongs to.
-            tags: Of the version; what tells it apart when this is asked for again.
+            tags: Tags of the version, by which a repeated call recognises it.
             description: Markdown, at most MAX_DESCRIPTION_LENGTH characters.
 
         Raises:

@@ -49,7 +49,7 @@ class RunFacts:
 
     @property
     def role(self) -> str:
-        """What it is of its sweep."""
+        """Return its role in its sweep."""
         return self.tags.get(names.ROLE, "")
 
     @property
