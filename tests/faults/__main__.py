@@ -27,7 +27,7 @@ import numpy as np
 from tests.faults import stores
 from tests.faults.audit import Audit, audit
 from tests.faults.breaking import ImpossibleError, small_disk
-from tests.faults.kills import Kill, UnfinishedError, plan_kills, survive
+from tests.faults.kills import MOST_SECONDS, Kill, UnfinishedError, plan_kills, survive
 from tests.faults.kinds import KINDS
 from tests.faults.world import World, world_in
 
@@ -125,7 +125,8 @@ def _killed(options: argparse.Namespace, server: stores.Server | None) -> Iterat
     """So many kills, a few a sweep; every other sweep goes on from checkpoints."""
     made, number = 0, 0
     while made < options.kills:
-        plan = plan_kills(min(KILLS_A_SWEEP, options.kills - made), options.seed * 1_000_000 + number)
+        seed = options.seed * 1_000_000 + number
+        plan = plan_kills(min(KILLS_A_SWEEP, options.kills - made), seed, options.within)
         more: dict[str, Any] = {"checkpoint_every": 0.1} if number % 2 else {}
 
         def call(world: World, name: str, plan: list[Kill] = plan, more: dict[str, Any] = more) -> tuple[int, Audit]:
@@ -186,6 +187,13 @@ def _print(rows: list[Row]) -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--kills", type=int, default=500, help="SIGKILLs, in all")
+    parser.add_argument(
+        "--within",
+        type=float,
+        default=MOST_SECONDS,
+        metavar="SECONDS",
+        help="most seconds between two kills; few of them hit the making of databases",
+    )
     parser.add_argument("--rounds", type=int, default=1, help="sweeps of each other kind of fault")
     parser.add_argument("--storage", choices=["sqlite", "postgresql", "ray"], default="sqlite")
     parser.add_argument("--seed", type=int, default=0)
