@@ -87,7 +87,15 @@ def test_what_a_nested_default_says_is_kept_where_only_its_neighbour_is_given() 
     assert set_fields(Plan, {"optimizer.momentum": 0.5}).optimizer == Optimizer(name="heavy_ball", momentum=0.5)
 
 
-@given(weights=st.dictionaries(st.text(), st.floats(allow_nan=False, allow_infinity=False), max_size=3))
+@given(
+    weights=st.dictionaries(
+        st.text(
+            st.characters(exclude_characters="\0", exclude_categories=["Cs"]),
+        ),
+        st.floats(allow_nan=False, allow_infinity=False),
+        max_size=3,
+    )
+)
 def test_a_field_that_is_itself_a_mapping_may_have_any_keys(weights: dict[str, float]) -> None:
     config = Plan(weights=weights)
     assert set_fields(Plan, flatten(config)) == config
@@ -118,3 +126,14 @@ def test_a_mistake_is_one_line_that_names_place_field_and_value(mistake: str) ->
     assert str(refused.value).startswith(f"sweeps/a.yaml: {message.split(' ')[0]}")
     assert message in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(("value", "reason"), [("\0", "a NUL character"), ("\ud800", "a broken character")])
+def test_text_that_no_database_keeps_is_refused_wherever_it_comes_from(value: str, reason: str) -> None:
+    class Described(BaseModel):
+        description: str = ""
+        notes: list[str] = []
+
+    for flat in ({"description": value}, {"notes": ["a", value]}):
+        with pytest.raises(StudyError, match=f"holds {reason}, which no database keeps; remove it"):
+            set_fields(Described, flat)

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ValidationError
 
 from rothamsted.errors import StudyError
 from rothamsted.printable import printable
+from rothamsted.space.values import shortened, unwritable
 
 C = TypeVar("C", bound=BaseModel)
 
@@ -58,11 +59,14 @@ def set_fields(config_type: type[C], flat: Mapping[str, Any], *, place: str = ""
         place: where the values come from, put in front of an error ("sweeps/a.yaml").
 
     Raises:
-        StudyError: a field that is unknown, given twice, or breaks a rule of the config.
+        StudyError: a field that is unknown, given twice, breaks a rule of the config, or holds text that no database
+            keeps.
     """
     place = f"{place}: " if place else ""
     tree: dict[str, Any] = {}
     for name, value in spread(flat, frozenset(field_names(config_type))):
+        if not isinstance(value, float) and (reason := unwritable(value)):  # numbers are bounded by the config itself
+            raise StudyError(f"{place}{name}: {shortened(value)} {reason}, which no database keeps; remove it")
         _put(tree, name, value, place)
     tree = in_own_names(config_type, tree, place=place.removesuffix(": ")) or tree
     try:
