@@ -46,7 +46,7 @@ def test_a_command_is_there_with_its_keys(line: str) -> None:
 
 def test_names_and_numbers_of_the_page_are_those_of_the_code() -> None:
     assert f"`{tags.MIRRORED}`" in PAGE
-    assert f"at most {MOST}, of {MOST_BYTES >> 20} MB each" in PAGE
+    assert f"at most {MOST}, each of {MOST_BYTES >> 20} MB at most" in PAGE
     assert f"({WAIT_SECONDS:g} s each by default)" in PAGE
     assert all(kind.lstrip(".").upper() in PAGE.upper() for kind in KINDS if kind != ".jpg")
     assert {"grid", "random", "tpe", "gp"} <= set(SAMPLERS)

@@ -167,7 +167,7 @@ def read_pickle(
         >>> import io, pickle
         >>> read_pickle(io.BytesIO(pickle.dumps({"a": [1, b"x"]}, protocol=2)), {})
         Traceback (most recent call last):
-        ValueError: it asks for _codecs.encode, which no plain data need
+        ValueError: it asks for _codecs.encode, which plain data do not need
         >>> read_pickle(io.BytesIO(pickle.dumps({"a": [1, 2.5]}, protocol=2)), {})
         {'a': [1, 2.5]}
     """

@@ -43,7 +43,7 @@ def test_values_that_never_meet_are_refused_with_those_that_do() -> None:
     # The world: only sgd has a momentum.
     found = random_search().dataset
     momentum = next(c.values["momentum"] for c in found.conditions if "momentum" in c.values)
-    with pytest.raises(UserError, match=r"no condition has optimizer=adam and momentum=.* momentum it is not used"):
+    with pytest.raises(UserError, match=r"no condition has optimizer=adam and momentum=.* momentum is not used"):
         matching(found, {"optimizer": "adam", "momentum": str(momentum)})
 
 

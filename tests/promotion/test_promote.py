@@ -34,7 +34,7 @@ def test_without_champion_the_confirmed_winner_becomes_champion(
 
 def test_the_first_verdict_says_that_nothing_was_compared(uri: str, promoting: Promote) -> None:
     log_sweep(uri, "first", [0.5])
-    assert "nothing was compared" in promoting("first", policy()).decided[0].reasons[0]
+    assert "no champion to compare with" in promoting("first", policy()).decided[0].reasons[0]
 
 
 @pytest.mark.usefixtures("second_stands")

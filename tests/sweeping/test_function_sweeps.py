@@ -166,7 +166,9 @@ def test_what_cannot_be_sent_to_workers_is_named() -> None:
 
     function = as_study(f).function
     assert function is not None
-    with pytest.raises(UserError, match=r"study 'f': the workers cannot be given lock, a lock that it uses"):
+    with pytest.raises(
+        UserError, match=r"study 'f': the workers cannot be given lock, a value of type lock that it uses"
+    ):
         function.pickled()
 
 

@@ -115,7 +115,7 @@ def test_a_replicate_that_kills_its_worker_every_time_is_failed_once_with_the_re
     )
     client = MlflowClient(project.tracking_uri)
     text = Path(client.download_artifacts(run.run_id, "traceback.txt")).read_text()
-    assert "killed by a signal" in text
+    assert "killed, out of memory, or by an error" in text
     # What is missing because of crashes is tried anew when the command is given again.
     again = project.cli("sweep", "--config", str(config))
     assert again.returncode == 1, again.stderr

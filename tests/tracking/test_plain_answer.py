@@ -14,7 +14,7 @@ import pytest
 from rothamsted.errors import StoreError
 from rothamsted.tracking import check_reachable
 from rothamsted.tracking.failures import StoreAwayError
-from rothamsted.tracking.plain_answer import Answer, plain_answer
+from rothamsted.tracking.plain_answer import PlainAnswer, plain_answer
 
 JSON, HTML = "application/json", "text/html; charset=utf-8"
 
@@ -83,7 +83,7 @@ def test_user_and_password_or_token_are_sent_as_mlflow_sends_them(
     server: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def asked(uri: str) -> str | None:
-        assert plain_answer(uri, "/x?a=1", seconds=5) == Answer(status=200, content_type=JSON)
+        assert plain_answer(uri, "/x?a=1", seconds=5) == PlainAnswer(status=200, content_type=JSON)
         path, authorization = server.asked.pop()
         assert path == "/x?a=1"
         return authorization

@@ -27,7 +27,7 @@ _CREDENTIALS = Path("~/.mlflow/credentials")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
+class PlainAnswer:
     """An answer of a server.
 
     Attributes:
@@ -39,7 +39,7 @@ class Answer:
     content_type: str
 
 
-def plain_answer(uri: str, path: str, *, seconds: float) -> Answer | None:
+def plain_answer(uri: str, path: str, *, seconds: float) -> PlainAnswer | None:
     """What a server answers to a GET; None: MLflow has to be asked.
 
     Args:
@@ -61,9 +61,9 @@ def plain_answer(uri: str, path: str, *, seconds: float) -> Answer | None:
     address = parts._replace(netloc=host, path=parts.path.rstrip("/") + path).geturl()
     try:
         with urlopen(Request(address, headers=_authorization(parts)), timeout=seconds) as response:
-            return Answer(status=response.status, content_type=response.headers.get("content-type", ""))
+            return PlainAnswer(status=response.status, content_type=response.headers.get("content-type", ""))
     except HTTPError as error:
-        return Answer(status=error.code, content_type=error.headers.get("content-type", ""))
+        return PlainAnswer(status=error.code, content_type=error.headers.get("content-type", ""))
     except URLError as error:
         reason = error.reason
     except (HTTPException, ValueError, OSError) as error:

@@ -20,7 +20,7 @@ from rothamsted.given_files import check_writable, reading
 from rothamsted.masking import masked
 from rothamsted.tracking.address import check_address, sqlite_path
 from rothamsted.tracking.failures import StoreAwayError, last_cause, one_line
-from rothamsted.tracking.plain_answer import Answer, plain_answer
+from rothamsted.tracking.plain_answer import PlainAnswer, plain_answer
 from rothamsted.tracking.sql.schema import ANY_EXPERIMENT, complaint, is_cut_off, read_revision
 
 _EXPERIMENTS = "/api/2.0/mlflow/experiments/search"
@@ -121,7 +121,7 @@ def _check_server(uri: str) -> None:
         )
 
 
-def _answer_to_mlflow(uri: str) -> Answer:
+def _answer_to_mlflow(uri: str) -> PlainAnswer:
     """What the server answers to MLflow's own client, with all that MLflow's settings make it send."""
     from mlflow.utils.credentials import get_default_host_creds
     from mlflow.utils.rest_utils import http_request
@@ -135,7 +135,7 @@ def _answer_to_mlflow(uri: str) -> Answer:
         max_retries=0,
         raise_on_status=False,
     )
-    return Answer(status=response.status_code, content_type=response.headers.get("content-type", ""))
+    return PlainAnswer(status=response.status_code, content_type=response.headers.get("content-type", ""))
 
 
 def _check_files(uri: str) -> None:
