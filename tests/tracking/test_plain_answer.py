@@ -7,6 +7,7 @@ import sys
 import threading
 from base64 import b64encode
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -22,7 +23,7 @@ JSON, HTML = "application/json", "text/html; charset=utf-8"
 class Told(ThreadingHTTPServer):
     """A server that answers as it is told, and keeps what it was asked."""
 
-    status, content_type = 200, JSON
+    status, content_type, location = 200, JSON, ""
     asked: list[tuple[str, str | None]]
 
 
@@ -32,6 +33,8 @@ class Handler(BaseHTTPRequestHandler):
         self.server.asked.append((self.path, self.headers.get("Authorization")))
         self.send_response(self.server.status)
         self.send_header("Content-Type", self.server.content_type)
+        if self.server.location:
+            self.send_header("Location", self.server.location)
         self.end_headers()
         self.wfile.write(b"{}")
 
@@ -39,15 +42,22 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
 
-@pytest.fixture
-def server() -> Iterator[Told]:
+@contextmanager
+def serving() -> Iterator[Told]:
     told = Told(("127.0.0.1", 0), Handler)
     told.asked = []
-    thread = threading.Thread(target=told.serve_forever, daemon=True)
-    thread.start()
-    yield told
-    told.shutdown()
-    told.server_close()
+    threading.Thread(target=told.serve_forever, daemon=True).start()
+    try:
+        yield told
+    finally:
+        told.shutdown()
+        told.server_close()
+
+
+@pytest.fixture
+def server() -> Iterator[Told]:
+    with serving() as told:
+        yield told
 
 
 def uri_of(server: Told, user: str = "") -> str:
@@ -117,3 +127,11 @@ def test_a_connection_that_speaks_no_http_is_left_to_mlflow_and_a_closed_port_is
     server.server_close()
     with pytest.raises(ConnectionRefusedError):
         plain_answer(address, "/x", seconds=5)
+
+
+def test_a_password_does_not_follow_a_redirection_to_another_host(server: Told) -> None:
+    with serving() as other:
+        server.status, server.location = 302, f"{uri_of(other)}/login"
+        assert plain_answer(uri_of(server, "lab:secret@"), "/x", seconds=5) is None
+        assert len(server.asked) == 1
+        assert other.asked == []

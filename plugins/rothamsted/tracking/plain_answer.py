@@ -54,15 +54,24 @@ def plain_answer(uri: str, path: str, *, seconds: float) -> PlainAnswer | None:
         return None
     from http.client import HTTPException
     from urllib.error import HTTPError, URLError
-    from urllib.request import Request, urlopen
+    from urllib.request import HTTPRedirectHandler, Request, build_opener
+
+    class Stays(HTTPRedirectHandler):
+        """Follows no redirection: Python would send the password to the other host, too."""
+
+        def redirect_request(self, *_: object) -> None:
+            return None
 
     parts = urlsplit(uri)
     host = parts.netloc.rpartition("@")[2]
     address = parts._replace(netloc=host, path=parts.path.rstrip("/") + path).geturl()
     try:
-        with urlopen(Request(address, headers=_authorization(parts)), timeout=seconds) as response:
+        request = Request(address, headers=_authorization(parts))
+        with build_opener(Stays).open(request, timeout=seconds) as response:
             return PlainAnswer(status=response.status, content_type=response.headers.get("content-type", ""))
     except HTTPError as error:
+        if 300 <= error.code < 400:
+            return None
         return PlainAnswer(status=error.code, content_type=error.headers.get("content-type", ""))
     except URLError as error:
         reason = error.reason
