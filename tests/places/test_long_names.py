@@ -40,6 +40,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "report {}",
         "report short folder={}",
         "analyze short export={}",
+        "export short folder={}",
         "analyze {} group_by=a metric=b",
         "import_runs source={}",
         "init {} from=wandb",

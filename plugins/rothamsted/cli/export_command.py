@@ -9,8 +9,7 @@ from pathlib import Path
 from rothamsted.cli.arguments import pairs, take, take_many
 from rothamsted.cli.screen import screen_of
 from rothamsted.cli.settings import open_named, take_dataset, take_over, take_settings, with_over
-from rothamsted.errors import UserError
-from rothamsted.named_files import is_folder, is_there
+from rothamsted.given_files import check_folder_to_make
 from rothamsted.places import command_folder
 from rothamsted.publish.exported.parts import check_parts
 
@@ -22,8 +21,8 @@ def export(arguments: Sequence[str]) -> int:
     found, screen = pairs(arguments, command="export"), screen_of(arguments, command="export")
     given, names_file, only = take(found, "folder"), take(found, "names"), take_many(found, "only")
     check_parts(only, "rothamsted export")
-    if given is not None and is_there(command_folder() / given) and not is_folder(command_folder() / given):
-        raise UserError(f"rothamsted export: folder={given}: is a file, and must be a folder; give another")
+    if given is not None:
+        check_folder_to_make(command_folder() / given, place=f"folder={given}", way_out="name another folder")
     sweeps = take_many(found, "sweep")
     asked, over = take_settings(found, "export"), take_over(found, "export")
     named = [{**found, "sweep": sweep} for sweep in sweeps] or [found]

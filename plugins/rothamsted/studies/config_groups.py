@@ -20,6 +20,7 @@ from rothamsted.studies.fields import closest, field_names, renamed, spread
 
 CONF, PRIMARY = "conf", "config"
 _GROUP_WORD = re.compile(r"-?-?(?P<sign>[+~]{0,2})(?P<group>[A-Za-z_][\w/]*)(?P<package>@[\w.]*)?(?:=(?P<option>.*))?")
+_VALUES = frozenset({"true", "false", "null", "nan", "inf"})  # which Hydra's grammar does not take for text
 _OPTION = re.compile(r"[A-Za-z_][\w./-]*|\[ *[A-Za-z_][\w./-]*( *, *[A-Za-z_][\w./-]*)* *\]")  # a file, or several
 _FIELD_WORD = re.compile(r"--(?P<name>[A-Za-z_][\w.]*)=(?P<value>.*)", re.DOTALL)
 
@@ -66,10 +67,16 @@ def _chooses(folder: Path, word: str) -> bool:
     found = _GROUP_WORD.fullmatch(word)
     if not found or not is_folder(folder / found["group"]) or (found["option"] is None and "~" not in found["sign"]):
         return False
-    if found["option"] is not None and not _OPTION.fullmatch(found["option"]):
+    option = found["option"]
+    if option is not None and not (_OPTION.fullmatch(option) and _is_name(option)):
         files = ", ".join(sorted(path.stem for path in (folder / found["group"]).glob("*.yaml")))
         raise StudyError(f"{word.lstrip('-')}: names no file of {_shown(folder / found['group'])}; there are: {files}")
     return True
+
+
+def _is_name(option: str) -> bool:
+    """Whether Hydra reads the name of a file: it takes `true`, `null` and `nan` for values, which choose nothing."""
+    return not any(part.strip().lower() in _VALUES for part in option.strip("[] ").split(","))
 
 
 def _as_override(word: str, primary: str | None) -> str:

@@ -121,6 +121,10 @@ def test_every_file_of_a_group_is_taken(path: Path) -> None:
     [
         (["data=nope"], r"conf: Could not find 'data/nope' Available options in 'data': emnist fonts mnist$"),
         (["data=[1]"], r"^data=\[1\]: names no file of .*conf/data; there are: emnist, fonts, mnist$"),
+        *(
+            ([f"data={value}"], r"names no file of .*conf/data; there are: emnist, fonts, mnist$")
+            for value in ("nan", "NULL", "true", "False", "inf", "[emnist,nan]")
+        ),
         (["training=long", "training.nope=1"], r"--training\.nope is not an option"),
     ],
 )
