@@ -11,6 +11,7 @@ import mlflow
 import pytest
 from mlflow import MlflowClient
 
+from rothamsted import places, tracking
 from rothamsted.errors import StoreError
 from rothamsted.tracking import (
     current_run_id,
@@ -146,3 +147,26 @@ def test_the_ui_command_shows_no_password() -> None:
 
 def test_the_ui_of_a_server_is_the_server() -> None:
     assert ui_command("http://host:5000") == "python -m webbrowser http://host:5000"
+
+
+@pytest.mark.parametrize(
+    ("given", "is_own", "address"),
+    [
+        ("{here}", True, ""),
+        ("file://{here}", True, ""),  # as MLflow writes `mlflow run .` down in a git checkout
+        ("{here}", False, "{here}"),
+        ("file://{here}#sub", False, "file://{here}#sub"),
+        ("https://host/repo.git", True, "https://host/repo.git"),
+        ("git@host:repo", True, "git@host:repo"),
+        ("-m rothamsted sweep", True, ""),
+    ],
+)
+def test_the_users_own_folder_has_no_address_and_what_is_elsewhere_has_the_one_that_was_given(
+    given: str, is_own: bool, address: str, sqlite_uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with tracking.open_recorder(sqlite_uri) as recorder:
+        tags = {"mlflow.source.name": given.format(here=tmp_path)}
+        run_id = recorder.open_run(experiment_id="0", name="outer", tags=tags, params={}, start_ms=1)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(places, "command_folder", lambda: tmp_path if is_own else tmp_path.parent)
+    assert tracking.project_address(run_id, uri=sqlite_uri) == address.format(here=tmp_path)

@@ -68,10 +68,10 @@ def project_address(run_id: str | None, *, uri: str) -> str:
     """
     found = None if run_id is None else find_run(run_id, uri=uri)
     given = "" if found is None else masked(found.tags.get("mlflow.source.name", ""))
-    if "://" in given or BY_SSH.match(given):
-        return given
-    is_elsewhere = Path(given).is_absolute() and places.command_folder().resolve() != Path.cwd().resolve()
-    return given if is_elsewhere else ""
+    is_folder = given.startswith("file:") or Path(given).is_absolute()  # MLflow gives file:// for a git checkout
+    if not is_folder:
+        return given if "://" in given or BY_SSH.match(given) else ""
+    return given if places.command_folder().resolve() != Path.cwd().resolve() else ""
 
 
 def check_params(params: Mapping[str, str]) -> None:
