@@ -188,7 +188,7 @@ class ConditionSummary:
     note: str = ""  # why there is no interval, or what is odd
     adjusted: float = math.nan  # mean adjusted for the seeds it lacks, by which it is ranked; NaN: it has no place
     n_missing: int = 0  # seeds it lacks; 0: the adjusted mean is the mean, bit for bit
-    over: str = "mean"  # what stands for its values, as `objective.over`
+    over: str = "mean"  # the number that sums up its values, as `objective.over`
 
     @property
     def value(self) -> float:

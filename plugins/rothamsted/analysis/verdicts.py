@@ -36,6 +36,7 @@ RARE_FAILURES = (
     "Replicates diverged here. A condition that diverges on few seeds may not have diverged on these. Then the truly "
     "best condition is missed, or called worse, more often than the level says."
 )
+_TOO_FEW = "fewer than two conditions have two or more replicates, so chance and effect cannot be separated"
 MOST_SIMULATED = 40  # conditions for which plans are made by simulation: a second
 MOST_QUICK = 500  # conditions whose verdicts take half a second
 
@@ -66,7 +67,7 @@ def best_in(
     paired = is_paired(dataset, racing)
     values, _ = by_seed(dataset, racing)
     if (np.isfinite(values).sum(axis=1) > 1).sum() < min(2, len(racing)):
-        gaps["best"] = "fewer than two conditions have two or more replicates, so chance cannot be told from effect"
+        gaps["best"] = _TOO_FEW
         return None
     found = _best_of(
         values,
@@ -125,9 +126,7 @@ def comparisons_in(
         return None
     values, _ = by_seed(dataset, ranking)
     if (np.isfinite(values).sum(axis=1) > 1).sum() < 2:
-        gaps["comparisons"] = (
-            "fewer than two conditions have two or more replicates, so chance cannot be told from effect"
-        )
+        gaps["comparisons"] = _TOO_FEW
         return None
     if dataset.objective.over != MEAN:
         return compare_centres_with(
