@@ -272,7 +272,8 @@ def _reason(detail: Any) -> str:
     if kind == "missing" and detail["loc"] == ("objective",):
         return "is missing; say what is optimised, as in objective: {metric: val_loss, direction: minimize}"
     if kind == "missing":
-        way = "give minimize or maximize" if detail["loc"][-1] == "direction" else "every sweep needs it"
+        way = "every sweep needs it" if len(detail["loc"]) == 1 else "give it"
+        way = "give minimize or maximize" if detail["loc"][-1] == "direction" else way
         return f"is missing; {way}"
     if kind == "extra_forbidden":
         known = known_names(str(detail["loc"][-1]), _keys_beside(detail["loc"]))
