@@ -3,8 +3,9 @@
     python -m benchmarks.costs sweeps/quickstart.yaml sweeps/batch_size        # shows what it would write
     python -m benchmarks.costs sweeps --write --most 120                       # all that take at most two minutes
 
-A sweep is run twice, and the second time counts: what JAX compiles is at hand then, and the data are made. Databases
-and reports lie in a temporary folder. On a machine that does something else nothing is written, unless --busy is given.
+A sweep is run twice, and the second time counts: what JAX compiles is at hand then, and the data are made. One that
+takes over two minutes is run once, since that hardly matters there. Databases and reports lie in a temporary folder.
+On a machine that does something else nothing is written, unless --busy is given.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from rothamsted.sweeping.open.from_file import load
 ROOT = Path(__file__).resolve().parents[1]
 WIDTH = 120  # of a line of a sweep file
 MOST_LOAD = 0.3  # of a core, by other programs
+LONG_SECONDS = 120.0  # a sweep that takes as long is run once
 _COST = re.compile(r"^# Cost: .*\n(?:#   .*\n)*", re.MULTILINE)
 _TIMED = re.compile(r"(\d+) min(?: (\d+) s)? on \w+(?: \w+)? cores|(\d+) s on \w+(?: \w+)? cores")
 
@@ -97,7 +99,7 @@ def with_line(text: str, new: str) -> str:
 
 
 def measured(path: Path, n_times: int = 2) -> Cost | str:
-    """Run a sweep whole, in a home of its own; the last time counts. A text says why it failed."""
+    """Run a sweep whole, in a home of its own, once if it is long; the last time counts. A text says why it failed."""
     found: Cost | str = "was not run"
     for _ in range(n_times):
         with TemporaryDirectory() as home:
@@ -111,6 +113,8 @@ def measured(path: Path, n_times: int = 2) -> Cost | str:
             return _why(done)
         used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
         found = Cost(seconds=seconds, processor=used, n_cores=len(os.sched_getaffinity(0)))
+        if seconds >= LONG_SECONDS:
+            break
     return found
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -74,7 +75,7 @@ class Case:
             raise PeerError(f"exit status {status}: {last_line(self.folder / 'output')}")
 
 
-def timed(case: Case) -> dict[str, object]:
+def timed(case: Case) -> dict[str, Any]:
     """One worker, trainings that take no time."""
     began = time.time()
     case.to_its_end()
@@ -86,13 +87,13 @@ def timed(case: Case) -> dict[str, object]:
     return {"ms_a_replicate": 1000 * each, "startup_seconds": notes[0] - began, "whole_seconds": whole}
 
 
-def grid(case: Case) -> dict[str, object]:
+def grid(case: Case) -> dict[str, Any]:
     """Four workers."""
     case.to_its_end()
     return {"grid": case.audited()}
 
 
-def killed(case: Case) -> dict[str, object]:
+def killed(case: Case) -> dict[str, Any]:
     """One worker; the whole tree is killed in a training, twice, and the same command given again."""
     half_a_training = 5 * PAUSE_SECONDS["killed"]
     for _ in range(N_KILLS):

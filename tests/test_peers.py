@@ -75,6 +75,16 @@ def test_a_finished_run_whose_curves_are_not_ten_points_is_broken(database: Path
     assert audit(database, CELLS) == Audit(lost=1, doubled=0, broken=1, left_running=0)
 
 
+def test_a_peer_is_timed_several_times_and_the_median_of_each_figure_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    starts = iter([9.0, 2.0, 1.0])
+    monkeypatch.setitem(peers.CASES, "timed", lambda case: {"startup_seconds": next(starts), "whole_seconds": 4.0})
+    row = peers.measure(peers.PEERS[0], tmp_path, n_cells=4, limit_seconds=60.0, cases=["timed"])
+    assert (row.startup_seconds, row.whole_seconds, row.why) == (2.0, 4.0, "")  # of 9, 2 and 1 the median is 2
+    assert list(starts) == []
+
+
 def test_a_search_is_killed_twice_and_then_runs_to_its_end(database: Path) -> None:
     case = case_of(database.parent, SEARCH)
     killed(case)
