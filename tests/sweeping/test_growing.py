@@ -321,8 +321,9 @@ with open_sweep(sweep, study, Place(root=Path.cwd(), tracking_uri=sys.argv[2])) 
 
 
 def test_a_growth_that_is_killed_in_the_middle_goes_on_and_ends_alike(project: Project) -> None:
-    grown = {**TOYS, "space": {"lr": [0.1, 0.3, 0.5]}, "replicates": {"count": 4}}
-    run(project, TOYS)
+    short = {**TOYS, "execution": {"lease_seconds": 2}}  # no coordinator here that would give back what the dead hold
+    grown = {**short, "space": {"lr": [0.1, 0.3, 0.5]}, "replicates": {"count": 4}}
+    run(project, short)
     config = str(project.write(grown))
     command = [sys.executable, "-c", KILLED_AFTER_THREE, config, project.tracking_uri]
     killed = subprocess.run(command, cwd=project.root, env=project.environment(), timeout=240)
