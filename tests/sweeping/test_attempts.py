@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from rothamsted import tags
-from rothamsted.sweeping.attempts import MOST_CRASHES, Attempts, to_try_again
+from rothamsted.search.lease import DEATHS
+from rothamsted.sweeping.attempts import MOST_CRASHES, Attempts, to_try_again, without_crashes
 from rothamsted.sweeping.checkpoint_folders import population_part
 
 
@@ -27,6 +28,13 @@ def test_what_failed_as_often_as_it_may_is_not_tried_again() -> None:
 def test_what_was_lost_to_crashes_is_tried_again_with_a_new_allowance() -> None:
     of_trial = trial("failed", "failed", ATTEMPTS={"0": 1}, CRASHES={"0": 1, "1": MOST_CRASHES})
     assert to_try_again(of_trial, retries=0) == {tags.CRASHES: {"0": 1}}
+
+
+def test_a_trial_that_is_not_over_forgets_its_crashes_and_keeps_why_a_holder_was_ended() -> None:
+    assert without_crashes({tags.CRASHES: {"0": MOST_CRASHES}}) == {tags.CRASHES: {}}
+    assert without_crashes({DEATHS: ["", "took too long", ""]}) == {DEATHS: ["took too long"]}
+    assert without_crashes({DEATHS: ["took too long"], tags.CRASHES: {}}) == {}
+    assert without_crashes({}) == {}
 
 
 def test_a_pruned_trial_and_one_without_failures_are_left_alone() -> None:

@@ -123,6 +123,22 @@ def test_a_replicate_that_kills_its_worker_every_time_is_failed_once_with_the_re
     assert statuses == ["FAILED", "FAILED"]
 
 
+def test_a_replicate_that_was_running_when_all_was_killed_three_times_is_trained_by_the_next_command(
+    project: Project,
+) -> None:
+    marker = project.root / "killed"
+    parameters = {"kill_at_step": 3, "kill_marker": str(marker)}
+    changes = {"parameters": parameters, "space": {"x": [0.0]}, "replicates": {"count": 1}}
+    config = str(project.write({**changes, "execution": {"executor": "in_process", "workers": 1}}))
+    for _ in range(3):
+        marker.unlink(missing_ok=True)
+        assert project.cli("sweep", "--config", config).returncode == -signal.SIGKILL  # the whole of it, in one process
+    done = project.cli("sweep", "--config", config)
+    assert done.returncode == 0, done.stderr
+    [run] = find_runs(None, {tags.ROLE: "trial"}, uri=project.tracking_uri)  # of one replicate
+    assert run.status == "FINISHED"
+
+
 def test_a_replicate_killed_for_its_time_has_timed_out_and_not_run_out_of_memory(project: Project) -> None:
     stuck = {"steps": 2, "n_points": 1, "sleep_seconds": 60}  # no measurement in its time
     changes = {"parameters": stuck, "space": {"x": [0.0]}, "replicates": {"count": 1}}

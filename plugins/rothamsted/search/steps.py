@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from rothamsted.search.queue import Queue
-from rothamsted.search.sql.queued import put_back
+from rothamsted.search.sql.queued import put_back, set_on_open
 from rothamsted.search.sql.tables import set_study_attribute
 from rothamsted.search.sweep_lease import SweepLease
 
@@ -21,6 +21,7 @@ def take_step(
     ask: int = 0,
     first: Sequence[Mapping[str, Any]] = (),
     extend: Mapping[int, Mapping[str, Any]] = MappingProxyType({}),
+    alter: Mapping[int, Mapping[str, Any]] = MappingProxyType({}),
     note: Mapping[str, Any] = MappingProxyType({}),
     confirm_queue: Queue | None = None,
     conditions: Sequence[Mapping[str, Any]] = (),
@@ -34,6 +35,7 @@ def take_step(
         ask: number of trials that the search will have.
         first: conditions named by hand, which come first.
         extend: number of an ended trial -> attributes to set; the trial is put back to waiting.
+        alter: number of a trial that is not over -> attributes to set.
         note: attributes to set on the search.
         confirm_queue: queue of the confirmation.
         conditions: conditions to add to it.
@@ -47,6 +49,7 @@ def take_step(
         if ask:
             queue.enqueue_in(tx, ask, first)
         put_back(tx, queue.study_id, extend)
+        set_on_open(tx, queue.study_id, alter)
         for key, value in note.items():
             set_study_attribute(tx, queue.study_id, key, value)
         if conditions and confirm_queue is not None:

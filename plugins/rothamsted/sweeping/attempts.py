@@ -13,6 +13,7 @@ from typing import Any
 from rothamsted import tags
 from rothamsted.analysis.told_replicates import told_outcomes
 from rothamsted.records import Outcome
+from rothamsted.search.lease import DEATHS
 
 MOST_CRASHES = 3  # of one replicate, in one session of its sweep
 
@@ -71,3 +72,14 @@ def to_try_again(attributes: Mapping[str, Any], *, retries: int) -> dict[str, An
         return None
     left = {str(r): n for r, n in attempts.crashes.items() if r not in again}
     return {tags.CRASHES: left} if attempts.crashes else {}
+
+
+def without_crashes(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the attributes that make a trial which is not over forget its crashes; empty if it had none.
+
+    A holder that was ended for a reason stays among `DEATHS`: its replicate is blamed for it by whoever goes on.
+    """
+    deaths = attributes.get(DEATHS, [])
+    whys = [why for why in deaths if why]
+    crashes = {tags.CRASHES: {}} if attributes.get(tags.CRASHES) else {}
+    return {**crashes, **({DEATHS: whys} if len(whys) < len(deaths) else {})}

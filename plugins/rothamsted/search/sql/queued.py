@@ -63,6 +63,16 @@ def attributes_of(connection: sa.Connection, trial_ids: Sequence[int]) -> dict[i
     return found
 
 
+def set_on_open(tx: sa.Connection, study_id: int, trials: Mapping[int, Mapping[str, Any]]) -> None:
+    """Set attributes of trials (by number) that are not over; one that has ended meanwhile is left as it is."""
+    for number, attributes in trials.items():
+        of_trial = sa.select(TRIALS.c.trial_id).where(
+            TRIALS.c.study_id == study_id, TRIALS.c.number == number, TRIALS.c.state.not_in(ENDED)
+        )
+        if (trial_id := tx.execute(of_trial).scalar()) is not None:
+            set_trial_attributes(tx, trial_id, attributes)
+
+
 def put_back(tx: sa.Connection, study_id: int, trials: Mapping[int, Mapping[str, Any]]) -> int:
     """Put ended trials (by number) back to waiting, each with attributes to set, and return how many were put back."""
     n_put_back = 0

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from rothamsted import tags
 from rothamsted.search import take_step
-from rothamsted.sweeping.attempts import to_try_again
+from rothamsted.search.lease import DEATHS
+from rothamsted.sweeping.attempts import to_try_again, without_crashes
 from rothamsted.sweeping.coordinator.closing import ConfirmedRuns
 from rothamsted.sweeping.opened import Opened
 from rothamsted.sweeping.phases.order import phases_of
@@ -55,19 +56,20 @@ class Decider:
     def retry(self) -> None:
         """Put failed trials with attempts left, and crashed ones, back to waiting when a sweep goes on.
 
+        Crashes of the sessions before are forgotten, also those of trials that are not over: each session tries.
+
         Raises:
             SweepLeaseLostError: another process decides now.
         """
         retries = self._opened.sweep.execution.retries
         for queue in self._opened.queues:
-            again = {
-                trial.number: to_try_again(trial.attributes, retries=retries)
-                for trial in queue.trials([tags.RESULT, tags.ATTEMPTS, tags.CRASHES, tags.PRUNED])
-                if trial.is_over
-            }
+            trials = queue.trials([tags.RESULT, tags.ATTEMPTS, tags.CRASHES, tags.PRUNED, DEATHS])
+            again = {one.number: to_try_again(one.attributes, retries=retries) for one in trials if one.is_over}
             extend = {number: changes for number, changes in again.items() if changes is not None}
-            if extend:
-                take_step(self._opened.lease, queue, extend=extend)
+            forgotten = {one.number: without_crashes(one.attributes) for one in trials if not one.is_over}
+            alter = {number: changes for number, changes in forgotten.items() if changes}
+            if extend or alter:
+                take_step(self._opened.lease, queue, extend=extend, alter=alter)
         if self._confirmed is not None:
             self._confirmed.open()
 
