@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -73,6 +73,18 @@ def test_scaling_by_a_power_of_two_scales_mean_and_sd_exactly(values: list[float
     mean, sd, _ = moments(column)
     scaled_mean, scaled_sd, _ = moments(np.ldexp(column, power))
     assert (scaled_mean[0], scaled_sd[0]) == (np.ldexp(mean, power)[0], np.ldexp(sd, power)[0])
+
+
+@given(values=st.lists(st.floats(), min_size=1, max_size=7))
+@example(values=[1.7e308, -1.7e308, 1.7e308])  # a standard deviation beyond the largest number
+@example(values=[5e-324, -0.0])
+@settings(deadline=None)
+def test_moments_of_a_few_values_alone_are_those_among_other_columns_in_every_bit(values: list[float]) -> None:
+    column = np.array(values)[:, None]  # alone it is computed without arrays
+    with np.errstate(over="ignore"):
+        among_others = moments(np.hstack([column, column[::-1] / 2]))
+    for one, many in zip(moments(column), among_others, strict=True):
+        np.testing.assert_array_equal(one, many[:1])
 
 
 def ends(

