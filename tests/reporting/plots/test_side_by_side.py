@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
 import sys
 import threading
 import time
@@ -88,6 +90,34 @@ def test_an_error_is_raised_here_and_no_child_is_left() -> None:
     for child in children:
         with pytest.raises(ProcessLookupError):
             os.kill(child, 0)
+
+
+KILLED = """
+import os, signal, sys, time
+from pathlib import Path
+from rothamsted.reporting.plots.side_by_side import SideBySide
+folder, own = Path(sys.argv[1]), os.getpid()
+def do(name):
+    (folder / f"{name}-{os.getpid()}").touch()
+    if os.getpid() == own:  # only once the other has begun too
+        while len(list(folder.iterdir())) < 2:
+            time.sleep(0.01)
+        os.kill(own, signal.SIGKILL)
+    while os.getppid() == own:
+        time.sleep(0.01)
+with SideBySide(do=do, names=[str(n) for n in range(200)], n_processes=2) as work:
+    work.results()
+"""
+
+
+def test_a_child_whose_parent_was_killed_does_not_take_up_the_rest(tmp_path: Path) -> None:
+    reading, writing = os.pipe()  # the child holds it, too: its end is the end of the child
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], pass_fds=[writing], timeout=WAIT_SECONDS)
+    os.close(writing)
+    assert killed.returncode == -signal.SIGKILL
+    assert os.read(reading, 1) == b""
+    os.close(reading)
+    assert len(list(tmp_path.iterdir())) == 2  # what each of the two was at
 
 
 def test_a_page_is_the_same_whoever_draws_it(system: System, monkeypatch: pytest.MonkeyPatch) -> None:

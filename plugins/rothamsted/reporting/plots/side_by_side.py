@@ -83,6 +83,7 @@ class SideBySide(Generic[T]):
 
     def _fork(self) -> None:
         reading, writing = os.pipe()
+        parent = os.getpid()
         pid = os.fork()
         if pid:
             os.close(writing)
@@ -91,13 +92,13 @@ class SideBySide(Generic[T]):
         try:
             gc.disable()  # it lives for a second
             with os.fdopen(writing, "wb") as pipe:
-                pickle.dump(self._taken_by_child(), pipe)
+                pickle.dump(self._taken_by_child(parent), pipe)
         finally:
             os._exit(0)
 
-    def _taken_by_child(self) -> dict[str, T]:
+    def _taken_by_child(self, parent: int) -> dict[str, T]:
         found: dict[str, T] = {}
-        while ticket := os.read(self._tickets, 1):
+        while os.getppid() == parent and (ticket := os.read(self._tickets, 1)):  # nobody waits when it was killed
             name = self.names[ticket[0]]
             with contextlib.suppress(Exception):  # raised again where it is done again
                 found[name] = self.do(name)
