@@ -36,19 +36,39 @@ MOST_REHEARSED = 1000  # replicates of a search: an analysis of more takes secon
 
 def gathered(opened: Opened, session: Session, console: Console, *, is_given: bool) -> SessionResult:
     """Gather what a session of a sweep has found, publish it where this process decided, and show it."""
-    data, settings = opened.data(), settings_of(opened.sweep.statistics)
+    settings = settings_of(opened.sweep.statistics)
+    ending = partial(_result, opened, exit_status=session.exit_status, is_complete=session.is_complete, why=session.why)
+    analysis = _of_search(opened, settings, publishes=session.decided)
     if session.decided:
-        analysis = publish_ended(opened.recorder, data, settings, queue=opened.queue, confirmation=opened.confirm_queue)
         opened.end_run(session.status)
-    else:
-        analysis = analyze(data, settings, parts=QUICK)  # whoever decides writes it down
-    result = _result(
-        opened, analysis, exit_status=session.exit_status, is_complete=session.is_complete, why=session.why
+    _show(opened, ending(analysis), console, left=session.left, is_given=is_given)
+    if not session.is_complete or not session.decided or opened.labels:
+        return ending(analysis)
+    if not opened.sweep.execution.report:
+        _keep(opened, None, is_whole=not session.exit_status)
+        return ending(analysis)
+    del analysis  # its replicates would be held beside those of the record: 16 MiB for ten thousand
+    whole = publish_finished(opened.sweep_run_id, settings, uri=opened.tracking_uri)
+    if whole is None:
+        return ending(_of_search(opened, settings, publishes=False))
+    show_report(next_steps(whole), opened.sweep.name, console)
+    _keep(opened, whole, is_whole=not session.exit_status)
+    return ending(whole)
+
+
+def _of_search(opened: Opened, settings: Settings, *, publishes: bool) -> Analysis:
+    """The quick analysis of what the search holds, published by the process that decided."""
+    if not publishes:
+        return analyze(opened.data(), settings, parts=QUICK)
+    return publish_ended(
+        opened.recorder, opened.data(), settings, queue=opened.queue, confirmation=opened.confirm_queue
     )
-    _show(opened, result, console, left=session.left, is_given=is_given)
-    if session.is_complete and session.decided and not opened.labels:
-        _publish_whole(opened, settings, console, keeps=not session.exit_status)
-    return result
+
+
+def _keep(opened: Opened, whole: Analysis | None, *, is_whole: bool) -> None:
+    """Say on the run of a finished sweep of what its result is, unless the same command would train more."""
+    if is_whole and not is_tried_again(opened):
+        write_published(opened.sweep_run_id, digest_of(opened), whole, uri=opened.tracking_uri)
 
 
 def shown_again(stage: StageToRun, study: Study | ForeignStudy, place: Place, console: Console) -> SessionResult | None:
@@ -105,16 +125,6 @@ def meanwhile_of(opened: Opened) -> Meanwhile:
         make_ready=make_ready,
         rehearse=(lambda is_over: drawn(is_over=is_over)) if is_beside and is_small else None,
     )
-
-
-def _publish_whole(opened: Opened, settings: Settings, console: Console, *, keeps: bool) -> None:
-    """Write the report of a finished sweep where its file wants one; with `keeps`, say on its run of what it is."""
-    has_report, run_id, uri = opened.sweep.execution.report, opened.sweep_run_id, opened.tracking_uri
-    whole = publish_finished(run_id, settings, uri=uri) if has_report else None
-    if whole is not None:
-        show_report(next_steps(whole), opened.sweep.name, console)
-    if keeps and (whole is not None or not has_report) and not is_tried_again(opened):
-        write_published(run_id, digest_of(opened), whole, uri=uri)
 
 
 def _show(opened: Opened, result: SessionResult, console: Console, *, left: str = "", is_given: bool) -> None:
