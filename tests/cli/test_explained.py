@@ -12,7 +12,7 @@ from rothamsted.cli.main import main
 from rothamsted.spec import FILE_KEYS, load_sweep
 from rothamsted.spec.examples import EXAMPLES
 from rothamsted.spec.explain import explained_keys
-from rothamsted.spec.overrides import OBJECTIVE_KEYS
+from rothamsted.spec.overrides import ALONE, OBJECTIVE_KEYS
 
 PARAMETERS = {
     **dict.fromkeys(("width", "steps", "batch_size", "seed", "data.seed"), int),
@@ -46,7 +46,7 @@ BESIDE = {  # what an example needs beside it
 
 def test_every_key_has_a_type_a_meaning_and_an_example() -> None:
     keys = explained_keys()
-    assert {key.partition(".")[0] for key in keys} == {*FILE_KEYS, *OBJECTIVE_KEYS, "parameters_file", "short_forms"}
+    assert {key.partition(".")[0] for key in keys} == {*FILE_KEYS, *ALONE, "parameters_file", "short_forms"}
     assert [key for key, one in keys.items() if not (one.type and one.meaning and one.example and one.default)] == []
     assert set(EXAMPLES) <= set(keys)
 

@@ -21,7 +21,7 @@ from rothamsted.spec.examples import EXAMPLES
 from rothamsted.spec.explain import explained_keys
 from rothamsted.spec.exponents import Exponent
 from rothamsted.spec.json_schema import json_schema
-from rothamsted.spec.overrides import OBJECTIVE_KEYS
+from rothamsted.spec.overrides import ALONE
 from tests.conftest import ROOT
 
 DOCS = ROOT / "docs"
@@ -123,7 +123,7 @@ def test_the_page_of_the_sweep_file_names_every_key() -> None:
         if last not in {"run_id", "values", "open_against", "options"} and not re.search(rf"\b{last}\b", ticked):
             lacking.append(key)
     assert lacking == []
-    assert {key for key in (*FILE_KEYS, *OBJECTIVE_KEYS) if f"`{key}" not in text} == set()
+    assert {key for key in (*FILE_KEYS, *ALONE) if f"`{key}" not in text} == set()
 
 
 def test_the_page_of_tags_has_every_tag_that_the_program_writes() -> None:

@@ -47,6 +47,13 @@ def test_a_command_over_lines_is_the_one_in_one_line(block: str) -> None:
     assert resolved(loaded(text)) == resolved(loaded(FILE))
 
 
+def test_the_executor_may_stand_alone_in_the_file_and_on_the_command_line() -> None:
+    alone, below = loaded(FILE + "executor: in_process\n"), loaded(FILE + "execution: {executor: in_process}\n")
+    assert resolved(alone) == resolved(below) == resolved(loaded(FILE, {"executor": "in_process"}))
+    many = loaded(FILE + "execution: {executor: local, workers: 3}\n", {"executor": "in_process"})
+    assert (many.execution.executor, many.execution.workers) == ("in_process", 3)
+
+
 def test_the_command_line_alone_is_a_whole_sweep() -> None:
     keys = {"command": "python train.py {parameters}", "space": "lr=0.1,0.2", "metric": "loss", "direction": "minimize"}
     sweep = loaded(None, {**keys, "trials": "1", "sampler": "random"})
@@ -148,6 +155,12 @@ MISTAKES: dict[str, tuple[str, str, dict[str, str], str]] = {
         "objective: [{metric: a, direction: minimize}]",
         {},
         "metric: stands beside a list of objectives",
+    ),
+    "an executor twice": (
+        "direction: minimize",
+        "direction: minimize\nexecutor: local\nexecution: {executor: local}",
+        {},
+        "5: executor: stands beside execution, which has executor, too; give one of the two",
     ),
     "a study too": ("space:", "study: toy\nspace:", {}, "1: command: stands beside study; give one of the two"),
     "a project too": ("space:", "project: x\nspace:", {}, "1: command: stands beside project; give one of the two"),

@@ -27,6 +27,7 @@ EXAMPLES: Mapping[str, str] = {
     "metric": "metric: val_loss",
     "direction": "direction: maximize",
     "reduce": "reduce: {mean_of_last: 5}",
+    "executor": "executor: in_process",
     "objective.metric": "objective: {metric: val_loss, direction: minimize}",
     "objective.direction": "objective: {metric: val_accuracy, direction: maximize}",
     "objective.reduce": "objective: {metric: val_loss, direction: minimize, reduce: {mean_of_last: 5}}",

@@ -19,7 +19,7 @@ from rothamsted.registries import NameOf
 from rothamsted.spec import field_values
 from rothamsted.spec.examples import EXAMPLES
 from rothamsted.spec.load import KEYS
-from rothamsted.spec.overrides import OBJECTIVE_KEYS, SHORT_FORMS
+from rothamsted.spec.overrides import ALONE, SHORT_FORMS
 from rothamsted.spec.parameters_file import PARAMETERS_FILE
 from rothamsted.spec.schema import Sweep
 from rothamsted.spec.short_forms import OWN_SHORT_FORMS
@@ -99,9 +99,9 @@ def explained_keys() -> Mapping[str, Explained]:
         meaning=_OWN_SHORT_FORMS,
         example=EXAMPLES[OWN_SHORT_FORMS],
     )
-    for key in OBJECTIVE_KEYS:
-        long = found[f"objective.{key}"]
-        meaning = f"Short for objective.{key}. {long.meaning}"
+    for key, section in ALONE.items():
+        long = found[f"{section}.{key}"]
+        meaning = f"Short for {section}.{key}. {long.meaning}"
         found[key] = replace(long, key=key, meaning=meaning, example=EXAMPLES[key])
     order = {key: n for n, key in enumerate(KEYS)}
     return dict(sorted(found.items(), key=lambda item: order[item[0].partition(".")[0]]))

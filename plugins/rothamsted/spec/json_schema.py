@@ -21,8 +21,9 @@ from rothamsted.space import Choice, Range
 from rothamsted.spec import field_values
 from rothamsted.spec.explain import explained_keys
 from rothamsted.spec.load import KEYS
-from rothamsted.spec.overrides import OBJECTIVE_KEYS, SHORT_FORMS
+from rothamsted.spec.overrides import ALONE, SHORT_FORMS
 from rothamsted.spec.parameters_file import PARAMETERS_FILE
+from rothamsted.spec.run_sections import Execution
 from rothamsted.spec.schema import Objective, Sweep
 from rothamsted.spec.short_forms import DECADES, OWN_SHORT_FORMS
 from rothamsted.spec.task_section import Task
@@ -127,7 +128,8 @@ def json_schema() -> Schema:
     ends = {"type": "object", "properties": {DECADES: _TEXT}, "required": [DECADES], "additionalProperties": False}
     forms = {"type": "object", "additionalProperties": {"anyOf": [_TEXT, ends]}}
     own = {PARAMETERS_FILE: parameters, OWN_SHORT_FORMS: {"description": keys[OWN_SHORT_FORMS].meaning, **forms}}
-    short = {key: _properties(Objective, "objective.")[key] for key in OBJECTIVE_KEYS}
+    sections = {"objective": _properties(Objective, "objective."), "execution": _properties(Execution, "execution.")}
+    short = {key: sections[section][key] for key, section in ALONE.items()}
     found = {**properties, **own, **short}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

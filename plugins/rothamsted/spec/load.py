@@ -23,7 +23,7 @@ from rothamsted.spec.exponents import has_exponent, validated
 from rothamsted.spec.field_values import WHOLE_REASON
 from rothamsted.spec.not_yet import KNOWN_LATER, check_available
 from rothamsted.spec.overrides import (
-    OBJECTIVE_KEYS,
+    ALONE,
     GivenParameters,
     expand_short_forms,
     fix_parameters,
@@ -59,7 +59,7 @@ from rothamsted.spec.target import (
 from rothamsted.spec.varied import check_varied_fields
 from rothamsted.suggest import known_names
 
-KEYS = (*FILE_KEYS, *OBJECTIVE_KEYS, PARAMETERS_FILE, OWN_SHORT_FORMS)
+KEYS = (*FILE_KEYS, *ALONE, PARAMETERS_FILE, OWN_SHORT_FORMS)
 SWEEP_KEYS = frozenset(KEYS) | KNOWN_LATER
 _READ_APART = frozenset(  # by themselves, or with the study or the project
     {"space", "parameters", "enqueue", "pruner", PARAMETERS_FILE, "study", "project", *PROJECT_KEYS, UNDECLARED}

@@ -31,6 +31,7 @@ SHORT_FORMS = {
 }
 _AT = Document(source=COMMAND_LINE, data={}, places={})
 OBJECTIVE_KEYS = ("metric", "direction", "reduce")  # `metric: loss` is `objective: {metric: loss}`
+ALONE = {**dict.fromkeys(OBJECTIVE_KEYS, "objective"), "executor": "execution"}  # key -> the section that it is of
 REPLACED = frozenset({"pruner"})  # given by name, as a whole: the options of another pruner are not its own
 
 
@@ -48,26 +49,24 @@ class GivenParameters:
 
 
 def expand_short_forms(document: Document) -> Document:
-    """Expand short forms: `sampler: tpe`, `replicates: 5`, `metric: loss`.
+    """Expand short forms: `sampler: tpe`, `replicates: 5`, `metric: loss`, `executor: ray`.
 
     Raises:
-        SpecError: `metric`, `direction` or `reduce` is given beside an `objective` that has it too.
+        SpecError: A key that stands alone is given beside a section that has it too.
     """
-    data = {key: _expanded(key, value) for key, value in document.data.items() if key not in OBJECTIVE_KEYS}
+    data = {key: _expanded(key, value) for key, value in document.data.items() if key not in ALONE}
     places = dict(document.places)
-    short = {key: document.data[key] for key in OBJECTIVE_KEYS if document.data.get(key) is not None}
-    objective = data.get("objective") or {}
-    for key in short:
-        if not isinstance(objective, Mapping):
-            raise document.error(
-                (key,), "stands beside a list of objectives; give it in the objective that it belongs to"
-            )
-        if key in objective:
-            raise document.error((key,), f"stands beside objective, which has {key}, too; give one of the two")
-        places[("objective", key)] = places.get((key,), document.source)
-    if short:
-        places.setdefault(("objective",), places.get((next(iter(short)),), document.source))
-        data["objective"] = {**objective, **short}
+    for key in (key for key in ALONE if document.data.get(key) is not None):
+        section = ALONE[key]
+        there = data.get(section) or {}
+        if not isinstance(there, Mapping):
+            what = "a list of objectives" if section == "objective" else f"{section}, which has no keys"
+            raise document.error((key,), f"stands beside {what}; give it in the {section} that it belongs to")
+        if key in there:
+            raise document.error((key,), f"stands beside {section}, which has {key}, too; give one of the two")
+        places[(section, key)] = places.get((key,), document.source)
+        places.setdefault((section,), places[(section, key)])
+        data[section] = {**there, key: document.data[key]}
     return Document(source=document.source, data=data, places=places)
 
 
@@ -226,8 +225,8 @@ def _set_key(editor: _Editor, path: KeyPath, value: Any) -> None:
     key = str(path[0])
     if path == ("metric",) and value not in (None, editor.get(("objective", "metric"))):
         path, value = ("objective",), {"metric": value}  # the direction was that of another metric
-    elif len(path) == 1 and key in OBJECTIVE_KEYS:
-        path = ("objective", key)
+    elif len(path) == 1 and key in ALONE:
+        path = (ALONE[key], key)
     elif len(path) == 1 and key not in REPLACED and key in SHORT_FORMS and isinstance(value, (str, int, float)):
         path = (key, SHORT_FORMS[key])
     elif len(path) == 1:
