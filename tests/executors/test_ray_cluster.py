@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import time
 from collections.abc import Iterator
@@ -46,6 +47,26 @@ def test_an_address_at_which_nobody_answers_is_one_line_within_seconds() -> None
             assert time.monotonic() - started < SECONDS
 
 
+@pytest.mark.parametrize(("n_workers", "most", "n_cores"), [(2, 144, 2), (7, None, 7), (1, None, 2)])
+def test_a_cluster_that_is_started_here_has_the_cores_of_the_machine_or_those_that_were_asked_for(
+    n_workers: int, most: int | None, n_cores: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`most` is the number of trainings of a sweep with `workers: auto`; it is no reason to start as many workers."""
+    ray = pytest.importorskip("ray")
+    given: dict[str, Any] = {}
+
+    def init(**how: Any) -> None:
+        given.update(how)
+        raise Exception("enough")
+
+    monkeypatch.setattr(ray, "init", init)
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    with pytest.raises(UserError):
+        ask_first(RayExecutor(), job(options={"address": "local"}, most=most), n_workers)
+    assert given["num_cpus"] == n_cores
+
+
 def test_a_node_that_does_not_start_in_time_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     ray = pytest.importorskip("ray")
 
@@ -72,7 +93,7 @@ def test_a_file_of_this_machine_is_refused_where_a_node_is_on_another(
 def test_a_node_is_asked_for_the_folders_and_the_engine(nodes: Any, tmp_path: Path) -> None:
     made = tmp_path / "made"
     [line] = RayExecutor().check(job(nodes, folders=(str(made),)), 1)
-    assert line == "ray: 1 nodes, 1 cores; room for 1 workers"
+    assert line == "ray: 1 node, 1 core; room for 1 worker"
     assert not made.exists(), "a look leaves nothing behind"
     seen = look({str(tmp_path): "", str(tmp_path / "absent"): "mark"})
     assert seen == Seen(host=socket.gethostname(), version=version("rothamsted"), lacks=[str(tmp_path / "absent")])

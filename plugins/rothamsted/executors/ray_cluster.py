@@ -92,6 +92,10 @@ def connect(job: Job, n_workers: int) -> ray:  # type: ignore[valid-type]
     return found
 
 
+def _many(n: float, noun: str) -> str:
+    return f"{n:g} {noun}{'' if n == 1 else 's'}"
+
+
 def resources_of(job: Job) -> Mapping[str, Any]:
     """Return the resources that one worker takes of its node; one core if the file does not say."""
     return job.options.get("resources") or _ONE_CORE
@@ -133,8 +137,12 @@ def check(job: Job, n_workers: int) -> list[str]:
         for seen in _looked(found, living, marks | _project(job)):
             _refuse_lack(seen, job)
     n_room, of_all = room(found, job), {name: sum(n.total.get(name, 0) for n in living) for name in ("CPU", "GPU")}
-    gpus = f", {of_all['GPU']:g} GPUs" if of_all["GPU"] else ""
-    lines = [f"ray: {len(living)} nodes, {of_all['CPU']:g} cores{gpus}; room for {n_room} workers"]
+    has = [
+        _many(len(living), "node"),
+        _many(of_all["CPU"], "core"),
+        *([_many(of_all["GPU"], "GPU")] if of_all["GPU"] else []),
+    ]
+    lines = [f"ray: {', '.join(has)}; room for {_many(n_room, 'worker')}"]
     if not n_room and job.options.get("address") == "local":
         raise UserError(f"execution.resources: {dict(resources_of(job))} is more than this machine has")
     if n_room < (1 if job.most is not None else n_workers):

@@ -43,7 +43,7 @@ class RayExecutor:
         Raises:
             UserError: it lacks something.
         """
-        return ray_cluster.check(job, job.most or n_workers)
+        return ray_cluster.check(job, n_workers)
 
     def start(self, job: Job, n_workers: int) -> RayCrew:
         """Start the actors. Those without room start when nodes are added.
@@ -52,7 +52,7 @@ class RayExecutor:
             UserError: there is no such cluster.
         """
         job.as_json()  # refused here, not on a node
-        found = ray_cluster.connect(job, job.most or n_workers)
+        found = ray_cluster.connect(job, n_workers)
         crew = RayCrew(job=job, n_workers=n_workers, ray=found, head=ray_cluster.head_of(found))
         try:
             crew.refill()
