@@ -1,7 +1,7 @@
-"""What the sweeps that ship cost: each is run whole, and the line `Cost:` of its opening comment is written anew.
+"""Measure what the sweeps that ship cost, by running each whole, and write the line `Cost:` of its opening comment.
 
     python -m benchmarks.costs sweeps/quickstart.yaml sweeps/batch_size        # shows what it would write
-    python -m benchmarks.costs sweeps --write --most 120                       # all that take at most two minutes
+    python -m benchmarks.costs sweeps --write --most 120                       # all whose line states at most that
 
 A sweep is run twice, and the second time counts: what JAX compiles is at hand then, and the data are made. One that
 takes over two minutes is run once, since that hardly matters there. Databases and reports lie in a temporary folder.

@@ -1,4 +1,4 @@
-"""What one GPU gives the studies: populations by vmap, the language model in bfloat16, EfficientNet-B0.
+"""Measure what one GPU gives the studies: populations by vmap, the language model in bfloat16, EfficientNet-B0.
 
     python -m benchmarks.device --json device.json          # on a machine with a GPU; under five minutes
     python -m benchmarks.device --device cpu --quick        # anywhere, tiny: shows that the script works

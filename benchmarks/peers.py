@@ -1,4 +1,4 @@
-"""Other ways to search with MLflow beside this engine: cost of a logged replicate, start-up, kill -9, exact grids.
+"""Compare ways to search with MLflow, this engine among them: cost of a replicate, start-up, kill -9, exact grids.
 
     python -m benchmarks.peers --cache ~/.cache/rothamsted-peers                # every peer, a few minutes
     python -m benchmarks.peers --cache DIR --only engine --only ray --json FILE

@@ -1,4 +1,4 @@
-"""What racing saves: simulated sweeps, raced and not, at the same probability of picking the right condition.
+"""Measure what racing saves: simulated sweeps, raced and not, at the same probability of picking the right condition.
 
     python -m benchmarks.racing [--sweeps N] [--json FILE]
 

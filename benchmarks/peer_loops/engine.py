@@ -1,4 +1,4 @@
-"""This engine: a function of its own file, and `rothamsted sweep`; a killed sweep is the same command again."""
+"""Search by this engine: a function, and `rothamsted sweep`; a killed sweep is the same command again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Optuna on SQLite with nested fluent MLflow runs, as most people write it; a killed search is loaded again."""
+"""Search by Optuna on SQLite with nested fluent MLflow runs, as most people do; a killed search is loaded again."""
 
 from __future__ import annotations
 

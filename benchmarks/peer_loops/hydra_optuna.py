@@ -1,4 +1,4 @@
-"""Hydra's Optuna sweeper with its joblib launcher; a killed sweep is started again on the same storage and study."""
+"""Search by Hydra's Optuna sweeper with joblib; a killed sweep is started again on the same storage and study."""
 
 from __future__ import annotations
 

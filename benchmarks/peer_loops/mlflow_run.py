@@ -1,4 +1,4 @@
-"""`mlflow run` for each condition, from a loop that leaves out what is finished already."""
+"""Call `mlflow run` for each condition, from a loop that leaves out what is finished already."""
 
 from __future__ import annotations
 

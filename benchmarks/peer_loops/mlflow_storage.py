@@ -1,4 +1,4 @@
-"""Optuna whose storage is MLflow itself (`mlflow.optuna.storage`): a trial is a run, and the curves go to it."""
+"""Search by Optuna with MLflow as its storage (`mlflow.optuna.storage`): a trial is a run, and has the curves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One training as a process of its own, for `mlflow run` and phasesweep: logs by the fluent API.
+"""Train once, as a process of its own, for `mlflow run` and phasesweep: logs by the fluent API.
 
 Called as `one_run.py A B`, or `one_run.py --a=A --b=B`; phasesweep reads the loss from a file.
 """

@@ -1,4 +1,4 @@
-"""phasesweep: one phase with a grid, a process for each trial; a killed run is started again, as its README says.
+"""Search by phasesweep: one phase with a grid, a process a trial; a killed run is started again, as its README says.
 
 Its own MLflow block wants a tracking server, so the training logs to MLflow by itself.
 """

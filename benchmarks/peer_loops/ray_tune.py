@@ -1,4 +1,4 @@
-"""Ray Tune with its MLflow callback; a killed search is restored from its folder, as Ray's guide says."""
+"""Search by Ray Tune with its MLflow callback; a killed search is restored from its folder, as Ray's guide says."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Remakes the README's screenshots from a new quickstart sweep: `python docs/images/remake.py`.
+"""Make the README's screenshots again from a new quickstart sweep: `python docs/images/remake.py`.
 
-Apart from the tests because it writes into the repository. It needs what the browser tests need (Chromium or Chrome,
+It is no test, because it writes into the repository. It needs what the browser tests need (Chromium or Chrome,
 and the `test` extra), runs the sweep in a temporary folder, and takes about two minutes on two cores.
 """
 

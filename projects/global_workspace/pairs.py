@@ -1,6 +1,6 @@
-"""How many times fewer matched pairs cycle losses need: read off an export of sweeps/global_workspace/pairs.yaml.
+"""Compute how many times fewer matched pairs cycle losses need, from an export of sweeps/global_workspace/pairs.yaml.
 
-    rothamsted analyze --sweep gw-pairs --export exports && python -m projects.global_workspace.pairs exports
+    rothamsted export gw-pairs folder=exports && python -m projects.global_workspace.pairs exports
 
 It reads `aggregated_results.json`. The claim to test is that of Devillers, Maytié and VanRullen, arXiv:2306.15711: 4 to
 7 times fewer.
@@ -22,7 +22,7 @@ from projects.files.values import finite_numbers
 
 PAIRS, CYCLE, ERROR = "training.n_pairs", "training.loss_configs.weights.cycle", "objective"
 N_RESAMPLES, LEVEL = 2000, 0.95
-_WAY_OUT = "give an export of the sweep gw-pairs, made by analyze --export"
+_WAY_OUT = "give an export of the sweep gw-pairs, made by rothamsted export"
 
 Errors = Mapping[int, np.ndarray]  # pairs -> translation errors, (seed,)
 

@@ -8,7 +8,8 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -96,9 +97,11 @@ def _start(recorded: Recorded, sweep: Sweep, root: Path) -> Again:
         sweep = sweep.model_copy(update={"version": commit})
     check_variables(sweep)
     study = open_foreign(sweep, root)
-    tried = try_parameters(sweep, study, _flat(recorded.config), most_seconds=math.inf)
+    with _recorded_threads(recorded):  # its processes take the variables of this one
+        tried = try_parameters(sweep, study, _flat(recorded.config), most_seconds=math.inf)
+        facts = machine_facts()
     history = [scored(measured, sweep) for measured in tried.history]
-    return Again(points=points_of(history), outcome="finished", code_digest=study.code_digest, facts=machine_facts())
+    return Again(points=points_of(history), outcome="finished", code_digest=study.code_digest, facts=facts)
 
 
 def _flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -107,6 +110,22 @@ def _flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     for name, value in config.items():
         found |= _flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {f"{prefix}{name}": value}
     return found
+
+
+@contextmanager
+def _recorded_threads(recorded: Recorded) -> Iterator[None]:
+    """Give this process the recorded variables that limit threads, and its own again afterwards."""
+    own = dict(os.environ)
+    if threads := recorded.facts.get(tags.THREADS):
+        for name in THREAD_VARIABLES:
+            os.environ.pop(name, None)
+        os.environ.update(thread_variables(threads))
+    try:
+        yield
+    finally:
+        for name in THREAD_VARIABLES:
+            os.environ.pop(name, None)
+        os.environ.update({name: own[name] for name in THREAD_VARIABLES if name in own})
 
 
 def _environment(recorded: Recorded) -> dict[str, str]:

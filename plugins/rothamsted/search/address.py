@@ -1,4 +1,4 @@
-"""The address of a search as it is written, looked at without SQLAlchemy, for which a wrong one need not wait."""
+"""Check the address of a search as it is written, without SQLAlchemy, so that a wrong one is refused at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run as a tracking store has it."""
+"""Describe a run as a tracking store has it."""
 
 from __future__ import annotations
 

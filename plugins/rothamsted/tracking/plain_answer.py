@@ -1,4 +1,4 @@
-"""What a tracking server answers to a plain HTTP request: MLflow's own client takes a second to import.
+"""Ask a tracking server by a plain HTTP request: MLflow's own client takes a second to import.
 
 Only what is certain is taken from it. Where MLflow would send more than a user and a password, or a token, or where
 the connection fails in a way that its settings could mend (certificates), nobody can say, and MLflow is asked.

@@ -1,4 +1,4 @@
-"""The tags that MLflow gives each new run by itself: who made it, and which program."""
+"""Make the tags that MLflow gives each new run by itself: who made it, and which program."""
 
 from __future__ import annotations
 

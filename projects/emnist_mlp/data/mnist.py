@@ -1,4 +1,4 @@
-"""MNIST: 60,000 and 10,000 scans of handwritten digits in four IDX files.
+"""Read MNIST: 60,000 and 10,000 scans of handwritten digits in four IDX files.
 
 LeCun, Cortes, Burges, 'The MNIST database of handwritten digits'.
 """

@@ -1,4 +1,4 @@
-"""A folder of exclusive-or targets, read: targets, what each view gives to them, attributes without size, latents.
+"""Read a folder of exclusive-or targets: targets, what each view gives to them, attributes without size, latents.
 
     <part>_xor_targets.npy (or .csv)   a row an item: size_normalized, size_bin, random_bin, xor_target_normalized
     <part>_labels_nosize.npy           here or one folder up: class, x, y, rotation, red, green, blue, random

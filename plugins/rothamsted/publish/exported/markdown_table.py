@@ -1,4 +1,4 @@
-"""A table in Markdown, as GitHub and pandoc read it."""
+"""Write a table in Markdown, as GitHub and pandoc read it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The methods section of an export: each procedure in a sentence with its citations, for LaTeX and for Markdown."""
+"""Write the methods section of an export: a sentence for each procedure with its citations, in LaTeX and Markdown."""
 
 from __future__ import annotations
 

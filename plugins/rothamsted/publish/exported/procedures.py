@@ -1,4 +1,4 @@
-"""The procedures that an analysis used, each in a sentence for the methods section, with the sources it cites.
+"""List the procedures that an analysis used: a sentence for the methods section, and the sources that it cites.
 
 Procedures that this analysis did not use are not named.
 """

@@ -1,4 +1,4 @@
-"""The published sources of the procedures: `references.bib` holds each once, for exports and for docs/references.md."""
+"""Read the published sources of the procedures from `references.bib`, for exports and for docs/references.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page docs/references.md: the sources of every procedure, made from what exports cite. A test holds it to that.
+"""Make the page docs/references.md: the sources of every procedure, from what exports cite. A test compares them.
 
 Make it again with `python -m rothamsted.publish.exported.references_page > docs/references.md`.
 """

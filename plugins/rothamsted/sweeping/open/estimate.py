@@ -91,7 +91,8 @@ def _time_in_words(timed: Sequence[_Timed], sweep: Sweep, size: Plan) -> str:
         return f"more than {_words(least)} (one replicate takes over {MOST_SECONDS:g} s here)"
     each = ", then ".join(f"{one.seconds:.2f} s" for one in timed)
     if sweep.is_foreign:
-        return f"about {_words(least)}{to} with {_workers(sweep)} (one replicate, tried here: {each})"
+        tried_here = f"(one replicate, tried here: {each})"
+        return f"about {_words(least)}{to} with {_workers(sweep)}, without start and report {tried_here}"
     return (
         f"about {_words(least)}{to} with {_workers(sweep)}, without start, compilation, models and report "
         f"(one replicate from the middle of the space, timed here: {each}; "

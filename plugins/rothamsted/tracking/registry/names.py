@@ -1,4 +1,4 @@
-"""Whether there is a registered model of a name, asked of a SQL registry before MLflow is imported."""
+"""Ask a SQL registry whether there is a registered model of a name, before MLflow is imported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Experiments, MLflow's folders of runs, read from its tables."""
+"""Read experiments, MLflow's folders of runs, from its tables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A batch as rows of MLflow's tables, by statement."""
+"""Turn a batch into rows of MLflow's tables, by statement."""
 
 from __future__ import annotations
 
