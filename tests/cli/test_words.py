@@ -92,7 +92,11 @@ def test_the_example_of_a_commands_help_is_taken_by_it(command: str) -> None:
     assert pairs(shlex.split(USAGES[command].example), command=command)
 
 
-def test_a_misspelt_command_is_told_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("is_project", [True, False])
+def test_a_misspelt_command_is_told_the_nearest(
+    is_project: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(ROOT if is_project else tmp_path)
     assert main(["anlyze"]) == 2
     assert "no such command" in (error := capsys.readouterr().err)
     assert "did you mean analyze?" in error

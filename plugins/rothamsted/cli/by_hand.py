@@ -51,13 +51,13 @@ def _study(name: str) -> Study:
 
     if is_script(name):
         return find(name, find_home(Path.cwd()))
-    root = find_root(Path.cwd())
-    known = study_commands(root)
+    root = find_home(Path.cwd())
+    has_studies = (root / FILE_NAME).is_file()
+    known = study_commands(root) if has_studies else {}
     if name not in known:
-        raise UserError(
-            f"rothamsted {name}: no such command, and no study of {root / 'MLproject'}; "
-            + known_names(name, [*USAGES, *sorted(known)])
-        )
+        where = f"no study of {root / FILE_NAME}" if has_studies else f"no {FILE_NAME} with studies is in {root}"
+        nearest = known_names(name, [*USAGES, *sorted(known)])
+        raise UserError(f"rothamsted {name}: no such command, and {where}; {nearest}")
     return load_study(known[name], root)
 
 
