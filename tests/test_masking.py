@@ -7,7 +7,7 @@ import time
 import pytest
 
 from rothamsted.errors import StoreError, raised
-from rothamsted.masking import is_secret, masked, without_secrets
+from rothamsted.masking import hidden, is_secret, masked, without_secrets
 from rothamsted.studies.provenance import command_line
 
 
@@ -26,6 +26,10 @@ from rothamsted.studies.provenance import command_line
         ("git+https://TOKEN@host/x", "git+https://***@host/x"),
         ("ssh://git:pw@host/x", "ssh://git:***@host/x"),
         ("postgresql://h/db?user=u&password=p%26w&n=1", "postgresql://h/db?user=u&password=***&n=1"),
+        ("postgresql://h/db?user=u&sslpassword=pw", "postgresql://h/db?user=u&sslpassword=***"),
+        ("http://u:p/ss@h:80/x", "http://***@h:80/x"),
+        ("ftp://u:5a/c?r#pw@h/x", "ftp://u:***@h/x"),
+        ("https://h/x#access_token=abc", "https://h/x#access_token=***"),
         ("https://h/x?token=abc;n=1", "https://h/x?token=***;n=1"),
         ("https://h/x?n=1&ACCESS_TOKEN=abc", "https://h/x?n=1&ACCESS_TOKEN=***"),
         ("host=h password='a b' dbname=d", "host=h password=*** dbname=d"),
@@ -48,6 +52,8 @@ def test_passwords_and_tokens_are_starred_out_once_and_for_all(text: str, shown:
         "postgresql://h:5432/db?user=a@b",
         "postgresql://h1:5432,h2:5432/db?user=a@b",
         "https://host:8443/x@v1.git",
+        "http://[::1]:80/x@v1",
+        "curl http://{host}:{port}/x --to me@host",
         "git@github.com:me/x.git",
         "ssh://git@host:22/x@v1",
         "http://127.0.0.1:5000/#/experiments/1/runs/2",
@@ -72,6 +78,20 @@ def test_addresses_and_texts_without_secrets_stay(text: str) -> None:
 )
 def test_an_address_without_its_secrets_works_for_who_has_credentials(address: str, left: str) -> None:
     assert without_secrets(address) == left
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("postgresql+psycopg:me:pw@h/db", "postgresql+psycopg:***@h/db"),
+        ("postgresql://me:my pw@h/db?password=pw pw", "postgresql://***@h/db"),
+        ("http:/me:pw@h", "http:/***@h"),
+        ("me:pw@h:x.git", "me:***@h:x.git"),
+        ("nowhere", "nowhere"),
+    ],
+)
+def test_of_an_address_that_is_none_only_the_host_is_said(address: str, shown: str) -> None:
+    assert hidden(address) == shown
 
 
 def test_no_error_says_a_secret() -> None:

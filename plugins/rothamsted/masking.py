@@ -11,9 +11,12 @@ import re
 MASK = "***"  # stands for what is left out
 _SLASHES = r"(?P<slashes>://|:%2F%2F|%3A//|%3A%2F%2F)"
 _AT = r"(?P<at>@|%40)"
-# The part before the last @ of an authority, which ends at / ? or #; a database takes these in a password, too.
+# The part before the last @ of an authority, which ends at / ? or #; a password may hold them after user: where that
+# is no port.
 _OF_WEB = re.compile(
-    rf"(?P<scheme>\b(?:[\w.-]{{1,20}}\+)?https?){_SLASHES}(?P<secret>[^\s/?#]{{1,1000}}){_AT}", re.IGNORECASE
+    rf"(?P<scheme>\b(?:[\w.-]{{1,20}}\+)?https?){_SLASHES}"
+    rf"(?P<secret>[^\s/?#]{{1,1000}}|[^\s/?#@:\[]{{0,200}}:(?!\d+[/?#]|[{{$<])[^\s@]{{1,1000}}){_AT}",
+    re.IGNORECASE,
 )
 _OF_OTHERS = re.compile(
     rf"(?P<start>\b(?!(?:[\w.-]{{1,20}}\+)?https?[:%])[a-z][\w.+-]{{0,40}}{_SLASHES}[^\s:/?#@%]{{0,200}}(?::|%3A))"
@@ -21,14 +24,17 @@ _OF_OTHERS = re.compile(
     re.IGNORECASE,
 )
 _PORT = re.compile(r"\d+(?:,|(?:/[^?]*)?\?)")  # host:5432/database?user=a@b
+_PORT_AND_PATH = re.compile(r"\d+/")
 _BY_PATH = re.compile(r"(?:ssh|git|s?ftp|file|s3|gs)[:%]", re.IGNORECASE)  # schemes whose paths may hold an @
 _NAMES = (
-    r"(?:[\w.-]{0,40}[_.-])?"
+    r"[\w.-]{0,40}"
     r"(?:password|passwd|passphrase|pwd|token|secret|api_?key|access_?key|credentials?|signature|sig)"
 )
-_OF_QUERY = re.compile(rf"(?P<name>(?:[?&;]|%3F|%26){_NAMES}(?:=|%3D))(?P<secret>[^\s&;#'\"]+)", re.IGNORECASE)
-_MASKED_OPTION = re.compile(rf"[?&;]{_NAMES}={re.escape(MASK)}(?P<end>[&;]?)", re.IGNORECASE)
-_OF_WORDS = re.compile(r"(?P<name>(?:^|\s)(?:password|passwd|pwd)=)(?P<secret>'[^']*'|[^\s'\"]+)", re.IGNORECASE)
+_OF_QUERY = re.compile(rf"(?P<name>(?:[?&;#]|%3F|%26){_NAMES}(?:=|%3D))(?P<secret>[^\s&;#'\"]+)", re.IGNORECASE)
+_MASKED_OPTION = re.compile(rf"[?&;#]{_NAMES}={re.escape(MASK)}(?P<end>[&;]?)", re.IGNORECASE)
+_OF_WORDS = re.compile(
+    r"(?P<name>(?:^|\s)(?:ssl|pg)?(?:password|passwd|pwd)=)(?P<secret>'[^']*'|[^\s'\"]+)", re.IGNORECASE
+)
 
 
 def masked(text: str) -> str:
@@ -63,8 +69,23 @@ def without_secrets(address: str) -> str:
     return _MASKED_OPTION.sub(lambda found: "?" if found[0][0] == "?" and found["end"] else found["end"], text)
 
 
+def hidden(address: str) -> str:
+    """An address that cannot be taken apart, for a message: nothing before its last @, and nothing of its query.
+
+    Example:
+        >>> hidden("postgresql:me:my word@host/db?n=1"), hidden("nothing")
+        ('postgresql:***@host/db', 'nothing')
+    """
+    before, at, after = address.rpartition("@")
+    if not at:
+        return masked(address)
+    scheme = re.match(r"[\w.+-]*:/*", before)
+    host = re.split(r"[?\s]", after)[0]
+    return f"{scheme[0] if scheme else ''}{MASK}@{host}"
+
+
 def _without_password(found: re.Match[str]) -> str:
     odd = found["odd"]
-    if odd is not None and (_PORT.match(odd) or (odd[0].isdigit() and _BY_PATH.match(found["start"]))):
+    if odd is not None and (_PORT.match(odd) or (_PORT_AND_PATH.match(odd) and _BY_PATH.match(found["start"]))):
         return found[0]
     return f"{found['start']}{MASK}{found['at']}"

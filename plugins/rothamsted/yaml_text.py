@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from rothamsted.caps import MOST_CHARACTERS, MOST_DEPTH, MOST_DIGITS, MOST_NODES
 from rothamsted.errors import SpecError
 from rothamsted.given_files import open_given, reading
 
+_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 _NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 _UNREADABLE = (ValueError, TypeError, AttributeError, LookupError, OverflowError)  # of PyYAML's own constructors
 
@@ -105,6 +107,8 @@ class _Loader(yaml.SafeLoader):
             raise CapError(problem=f"is nested deeper than {MOST_DEPTH} levels; make it flat", problem_mark=mark)
         node = super().compose_node(parent, index)
         self._depth -= 1
+        if isinstance(node, yaml.ScalarNode) and _PAIR.search(node.value):  # as JSON escapes a sign beyond U+FFFF
+            node.value = node.value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
         self._n_nodes += self._sizes.get(id(node), 1) if is_alias else 1
         if self._n_nodes > MOST_NODES:
             what = "with its aliases written out it has" if self._sizes and is_alias else "has"

@@ -18,10 +18,11 @@ import sqlalchemy as sa
 import yaml
 
 from rothamsted.cli.main import main
-from rothamsted.errors import UserError
+from rothamsted.errors import StoreError, UserError
 from rothamsted.printable import printable, traceback_of
 from rothamsted.search import check_storage, find_search
 from rothamsted.sweeping.worker.entry import work
+from rothamsted.tracking import check_reachable
 from rothamsted.tracking.projects.fetch import ProjectError, fetch
 from tests.conftest import ROOT
 from tests.places.git_over_http import commit, served
@@ -180,6 +181,10 @@ def test_a_worker_by_hand_needs_the_credentials_of_its_own(swept: Swept, monkeyp
         "POSTGRESQL+psycopg://me:5ecret@pass@127.0.0.1:1/none",
         "mysql://me:5ecret@127.0.0.1/none",
         "nothing of ours://me:5ecret@host:notaport/db",
+        "postgresql+psycopg://me:my 5ecret@127.0.0.1:1/none",
+        "postgresql+psycopg://127.0.0.1:1/none?user=me&sslpassword=5ecret",
+        "postgresql+psycopg:me:5ecret@127.0.0.1/none",
+        "postgresql+psycopg:////me:5ecret@127.0.0.1/none",
     ],
 )
 def test_an_error_and_its_traceback_say_no_secret(address: str) -> None:
@@ -188,6 +193,30 @@ def test_an_error_and_its_traceback_say_no_secret(address: str) -> None:
     assert "storage" in str(caught.value)
     assert "5ecret" not in str(caught.value)
     assert "5ecret" not in printable(traceback_of(caught.value))
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://me:a/5ecret@127.0.0.1:1",
+        "http://me:my 5ecret@127.0.0.1:1",
+        "http:/me:5ecret@127.0.0.1",
+        "postgresql://me:my 5ecret@127.0.0.1:1/none",
+        "me:5ecret@127.0.0.1",
+        "mysql+nodriver://me:5ecret@127.0.0.1/none",
+    ],
+)
+def test_a_wrong_tracking_uri_is_one_line_without_its_secret(address: str) -> None:
+    with pytest.raises(StoreError) as caught:
+        check_reachable(address)
+    assert "127.0.0.1" in str(caught.value)
+    assert "5ecret" not in str(caught.value)
+
+
+def test_a_storage_whose_driver_is_missing_is_one_line_to_who_reads_it() -> None:
+    with pytest.raises(StoreError, match="its driver is not installed") as caught:
+        find_search("postgresql+psycopg2://me:5ecret@127.0.0.1:1/none", "none")
+    assert "5ecret" not in str(caught.value)
 
 
 def test_a_password_with_an_at_sign_is_refused_with_the_way_to_write_it() -> None:
@@ -208,7 +237,22 @@ def test_what_git_would_take_for_an_option_is_refused_and_runs_nothing(key: str,
     assert not (tmp_path / "ran").exists()
 
 
-@pytest.mark.parametrize("address", ["ssh://git:5ecret@host/x", "https://host/x?token=5ecret"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://me:5ecret@[::1/x.git",
+        "https:/me:5ecret@127.0.0.1/x.git",
+        "https://me:my 5ecret@127.0.0.1:1/x.git",
+        "me:5ecret@127.0.0.1:x.git",
+    ],
+)
+def test_what_is_no_address_of_a_project_is_one_line_without_its_secret(address: str, tmp_path: Path) -> None:
+    with pytest.raises(ProjectError, match=r"^project '.*\*\*\*@.*correct|write %20") as caught:
+        fetch(address, None, tmp_path, tmp_path)
+    assert "5ecret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("address", ["ssh://git:5ecret@host/x", "https://host/x?token=5ecret", "http://a:b/5ecret@c"])
 def test_a_secret_that_git_would_show_to_everybody_is_refused(address: str, tmp_path: Path) -> None:
     with pytest.raises(ProjectError, match="git takes no password or token in such an address") as caught:
         fetch(address, None, tmp_path, tmp_path)

@@ -35,6 +35,14 @@ def test_a_resolved_sweep_is_itself_a_sweep_file(sweep_file: SweepFile, override
     assert resolved(sweep_file.load(yaml.safe_dump(plain, sort_keys=False))) == plain
 
 
+def test_a_resolved_sweep_as_json_text_is_a_sweep_file_whatever_its_signs(sweep_file: SweepFile) -> None:
+    plain = resolved(sweep_file.load())
+    plain["experiment"] = "🌾 é"  # JSON escapes the first sign as a pair
+    text = json.dumps(plain, indent=2)
+    assert "\\ud83c\\udf3e" in text
+    assert resolved(sweep_file.load(text)) == plain
+
+
 def test_a_recorded_sweep_has_the_same_grid(sweep_file: SweepFile) -> None:
     sweep = sweep_file.load()
     assert from_resolved(resolved(sweep)).search_space.grid() == sweep.search_space.grid()

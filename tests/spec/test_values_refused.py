@@ -56,6 +56,14 @@ def refused(call: Any) -> str:
     return line
 
 
+@pytest.mark.parametrize("value", [2**53 + 1, 10**17 + 1])
+def test_a_whole_number_that_a_float_does_not_hold_is_refused_where_one_is_trained(
+    sweep_file: SweepFile, value: int
+) -> None:
+    said = refused(lambda: sweep_file.load(overrides={"lr": str(value)}))
+    assert f"such as {int(float(value))}, not {value}" in said
+
+
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from rothamsted.tracking import environment_text, git_commit
+from rothamsted.tracking.environment import uncommitted
 
 
 @pytest.fixture
@@ -43,6 +44,39 @@ def test_an_ignored_file_does_not_make_a_checkout_dirty(checkout: Path) -> None:
     commit = git_commit(checkout)
     assert commit is not None
     assert commit[1] is False
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        (".env", "KEY=5ecret"),
+        ("conf/prod.env", "KEY=5ecret"),
+        (".env.local", "KEY=5ecret"),
+        ("sub/.netrc", "password 5ecret"),
+        ("own.pem", "5ecret"),
+        ("a b.yaml", "name: a\nexecution:\n  workers: 1\n  environment: {KEY: 5ecret}\n"),
+        ("*.yml", "execution.environment.KEY: 5ecret"),
+        ("sweep.json", '{"execution": {"runtime_env": {"env_vars": {"KEY": "5ecret"}}}}'),
+        ("code.py", 'store = "postgresql://me:5ecret@host/db"\n'),
+    ],
+)
+def test_uncommitted_changes_are_kept_without_secrets(checkout: Path, name: str, text: str) -> None:
+    (checkout / name).parent.mkdir(exist_ok=True)
+    (checkout / name).write_text(text)
+    (checkout / "config.yaml").write_text("environment: CartPole\n")
+    changes = uncommitted(checkout)
+    assert "5ecret" not in changes
+    assert name in changes
+    assert "CartPole" in changes
+
+
+def test_a_sweep_file_whose_committed_text_has_variables_is_no_part_of_the_changes(checkout: Path) -> None:
+    (checkout / "sweep.yaml").write_text("execution: {environment: {KEY: 5ecret}}\n")
+    author = ["-c", "user.name=n", "-c", "user.email=e@example.org"]
+    for arguments in (["add", "."], [*author, "commit", "-q", "-m", "m"]):
+        subprocess.run(["git", "-C", str(checkout), *arguments], check=True)
+    (checkout / "sweep.yaml").write_text("name: a\n")
+    assert "5ecret" not in uncommitted(checkout)
 
 
 def test_a_folder_outside_git_has_no_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -79,7 +79,7 @@ def _worktree(recorded: Recorded, root: Path, place: str) -> Iterator[Path]:
         there = Path(folder).resolve() / "code"
         _git(root, place, "worktree", "add", "--detach", "--quiet", str(there), recorded.commit)
         try:
-            if recorded.changes:
+            if "diff --git " in recorded.changes:
                 _apply(recorded.changes, there, place)
             yield there / root.resolve().relative_to(top.resolve())
         finally:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from rothamsted import places
 from rothamsted.errors import StoreError
 from rothamsted.given_files import reading
-from rothamsted.masking import masked
+from rothamsted.masking import hidden, masked
 
 DRIVERS = ("sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg", "postgresql+psycopg2")
 
@@ -20,7 +20,8 @@ def check_driver(url: str) -> None:
     """Check that an address is that of a database which can hold a search; the rest of it is not looked at.
 
     Raises:
-        StoreError: it holds a NUL, is of another database, or is SQLite's and names no file.
+        StoreError: it holds a NUL, or is a server's and holds a space, or is of another database, or is SQLite's and
+            names no file.
 
     Example:
         >>> check_driver("mysql://lab@db/search")
@@ -38,6 +39,8 @@ def check_driver(url: str) -> None:
             f"{place}: {driver} cannot hold a search, SQLite and PostgreSQL can; "
             "write sqlite:///optuna.db or postgresql+psycopg://user@host/database"
         )
+    if not driver.startswith("sqlite") and any(sign.isspace() for sign in url):
+        raise StoreError(f"storage {hidden(url)}: holds a space; write %20 for it")
     if driver.startswith("sqlite") and (not rest.partition("?")[0].strip("/") or places.sqlite_file(url) is None):
         raise StoreError(f"{place}: names no file, and workers share the storage; write sqlite:///optuna.db")
 

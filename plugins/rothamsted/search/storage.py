@@ -60,10 +60,6 @@ def check_storage(url: str) -> None:
                 _check_tables(connection, parsed)
         finally:
             engine.dispose()
-    except ImportError as error:
-        raise StoreError(
-            f"storage {shown(parsed)}: its driver is not installed ({error}); pip install 'rothamsted[postgres]'"
-        ) from error
     except exc.SQLAlchemyError as error:
         raise StoreError(
             f"storage {shown(parsed)}: cannot be reached ({one_line(error)}); start the database, "

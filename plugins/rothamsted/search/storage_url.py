@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 
 from rothamsted.errors import StoreError
-from rothamsted.masking import masked
+from rothamsted.masking import hidden, masked
 from rothamsted.search.address import check_driver
 from rothamsted.tracking.sql.connections import postgres_arguments
 
@@ -24,18 +24,28 @@ def parsed_url(url: str) -> sa.engine.URL:
         parsed = sa.engine.make_url(url)
     except (exc.ArgumentError, ValueError) as error:  # ValueError: a port that is no number
         raise StoreError(
-            f"storage '{url}': not a database URL; write sqlite:///optuna.db or postgresql+psycopg://user@host/database"
+            f"storage '{hidden(url)}': not a database URL; write sqlite:///optuna.db or postgresql+psycopg://user@host/database"
         ) from error
     if "@" in (parsed.host or ""):  # else the rest of a password is said as the name of a host
         raise StoreError(f"storage {shown(parsed)}: has an @ in its password; write %40 for it")
-    if any(sign.isspace() or sign in "[]/" for sign in parsed.host or ""):
-        raise StoreError(f"storage {shown(parsed)}: its host is none; write postgresql+psycopg://user@host/database")
+    has_odd_name = not is_sqlite_url(parsed) and "@" in (parsed.database or "")
+    if has_odd_name or any(sign.isspace() or sign in "[]/" for sign in parsed.host or ""):
+        raise StoreError(f"storage {hidden(url)}: its host is none; write postgresql+psycopg://user@host/database")
     return parsed
 
 
 def engine_of(parsed: sa.engine.URL) -> sa.Engine:
-    """Return SQLAlchemy's engine for a storage. The caller disposes of it."""
-    return sa.create_engine(parsed, **engine_arguments(parsed))
+    """Return SQLAlchemy's engine for a storage. The caller disposes of it.
+
+    Raises:
+        StoreError: the database's driver is missing.
+    """
+    try:
+        return sa.create_engine(parsed, **engine_arguments(parsed))
+    except ImportError as error:
+        raise StoreError(
+            f"storage {shown(parsed)}: its driver is not installed ({error}); pip install 'rothamsted[postgres]'"
+        ) from error
 
 
 def engine_arguments(parsed: sa.engine.URL) -> dict[str, Any]:

@@ -22,10 +22,15 @@ def takes_whole_numbers(annotation: Any) -> bool | None:
     return True if int in members else None
 
 
-def misfit(annotation: Any, value: Any) -> str | None:
+def misfit(annotation: Any, value: Any, *, exactly: bool = True) -> str | None:
     """Say why a value does not fit a type, such as "must be a valid number, not 'fast'"; None if it fits.
 
     A type that pydantic does not know is checked by the study.
+
+    Args:
+        annotation: the type.
+        value: what is to be given.
+        exactly: refuse a whole number that a float would round; a foreign program gets it as it is written.
     """
     try:
         adapter = _adapter(annotation)
@@ -37,6 +42,8 @@ def misfit(annotation: Any, value: Any) -> str | None:
         read = adapter.validate_python(value)
     except ValidationError as error:
         return f"{_rule(error)}, not {shortened(value)}"
+    if exactly and type(value) is int and isinstance(read, float) and read != value:
+        return f"must be a number that a float holds, such as {read:.0f}, not {shortened(value)}"
     kinds = _kind(value), _kind(read)
     if kinds[0] == kinds[1] or kinds == ("whole number", "number") or "" in kinds:
         return None

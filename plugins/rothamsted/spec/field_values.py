@@ -25,6 +25,7 @@ from rothamsted.caps import (
 )
 from rothamsted.errors import UserError
 from rothamsted.expression import Constraint, Expression
+from rothamsted.masking import hidden
 from rothamsted.space.values import shortened
 
 MAX_SEED = 2**32 - 1  # what numpy and JAX both take
@@ -226,8 +227,11 @@ def read_sweep_name(raw: Any) -> Any:
 
 def read_storage(raw: Any) -> Any:
     """Read a database URL."""
-    if not isinstance(raw, str) or not re.fullmatch(r"[a-z][a-z0-9]*(\+[a-z0-9]+)?://.+", raw):
+    if not isinstance(raw, str):
         raise PydanticCustomError("storage", "Input should be a database URL such as sqlite:///optuna.db")
+    if not re.fullmatch(r"sqlite(\+[a-z0-9]+)?://.+|[a-z][a-z0-9]*(\+[a-z0-9]+)?://\S+", raw):
+        way = "; write %20 for a space" if "://" in raw and re.search(r"\s", raw.strip()) else ""
+        raise refusal(f"must be a database URL such as sqlite:///optuna.db, not {shortened(hidden(raw))}{way}")
     return raw
 
 

@@ -195,7 +195,7 @@ def _misfit(target: Target, name: str, value: Any) -> str | None:
     if target.is_open and not isinstance(value, (int, float, str)):
         return f"must be a number, text, true or false, not {shortened(value)}"
     annotation = target.parameters.get(name)
-    return None if annotation is None else misfit(annotation, value)
+    return None if annotation is None else misfit(annotation, value, exactly=not target.is_open)
 
 
 def _named_values(domain: Domain, raw: Any) -> list[tuple[KeyPath, Any]]:

@@ -78,7 +78,7 @@ def origin_files(root: Path, origin: str) -> dict[str, str]:
     """
     from rothamsted.tracking.environment import environment_text, uncommitted
 
-    changes = masked(uncommitted(root))
+    changes = uncommitted(root)
     return {
         tags.ORIGIN_FILE: origin,
         tags.ENVIRONMENT_FILE: environment_text(),

@@ -12,9 +12,9 @@ from urllib.request import pathname2url
 
 from rothamsted import places
 from rothamsted.errors import StoreError
-from rothamsted.masking import masked, without_secrets
+from rothamsted.masking import hidden, masked, without_secrets
 
-BY_SSH = re.compile(r"[^/]+@[^/]+:")  # git@host:path
+BY_SSH = re.compile(r"[^/:]+@[^/]+:")  # git@host:path
 DEFAULT_UI = "http://127.0.0.1:5000"  # of `mlflow ui` without --port
 UI_URL = "MLFLOW_UI_URL"  # environment: where the user's MLflow UI is, with host and port
 _DATABASES = ("sqlite", "postgresql", "postgres", "mysql", "mssql")
@@ -114,11 +114,13 @@ def check_address(uri: str) -> str:
         host = found.hostname
         _ = _of_database(uri) if kind in _DATABASES else found.port if kind in ("http", "https") else None
     except ValueError as error:  # of a host in brackets, or a port that is no number
-        raise StoreError(f"{place}: is no address ({error}); write {_SCHEMES}") from error
+        reason = "" if "@" in uri else f" ({error})"  # which may quote a part of a password
+        raise StoreError(f"tracking URI {hidden(uri)}: is no address{reason}; write {_SCHEMES}") from error
     if kind not in _KINDS:
-        raise StoreError(f"{place}: {kind!r} is no kind of store; use {_SCHEMES}")
-    if not uri.isprintable() or (kind in ("http", "https") and (not host or " " in host)):
-        raise StoreError(f"{place}: names no host, or holds what no address does; write {_SCHEMES}")
+        raise StoreError(f"tracking URI {hidden(uri)}: {kind!r} is no kind of store; use {_SCHEMES}")
+    is_server = kind not in ("", "file", "sqlite")
+    if not uri.isprintable() or (is_server and " " in uri) or (kind in ("http", "https") and not host):
+        raise StoreError(f"tracking URI {hidden(uri)}: names no host, or holds what no address does; write {_SCHEMES}")
     if kind == "sqlite" and _of_database(uri) is None:
         raise StoreError(f"{place}: a database in memory is lost at the end; use sqlite:///PATH")
     return kind
@@ -131,7 +133,7 @@ def sqlite_path(uri: str) -> Path | None:
     try:
         name = _of_database(uri)
     except ValueError as error:
-        raise StoreError(f"{uri}: is not a URI of a database; write sqlite:///PATH") from error
+        raise StoreError(f"{hidden(uri)}: is not a URI of a database; write sqlite:///PATH") from error
     return None if name is None else Path(name)
 
 

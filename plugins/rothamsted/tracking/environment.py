@@ -16,8 +16,14 @@ from pathlib import Path
 
 import psutil
 
+from rothamsted.masking import masked
+
 _GIT_TIMEOUT_SECONDS = 10
 MOST_CHANGES = 2_000_000  # bytes of a diff that is kept: more are data, not code
+# Files of passwords by their names; and sweep files, which hold them below execution.environment.
+_PRIVATE = re.compile(r".*\.env|\.env\..*|\.netrc|\.pgpass|.*\.(?:pem|key|p12|pfx)|id_(?:rsa|dsa|ecdsa|ed25519)")
+_IN_YAML = (".yaml", ".yml", ".json")
+_SECTIONS = re.compile(r"\bexecution\b.*\b(?:environment|env_vars)\b", re.DOTALL)
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "XLA_FLAGS")
 
 
@@ -36,8 +42,9 @@ def git_commit(root: str | Path) -> tuple[str, bool] | None:
 def uncommitted(root: str | Path) -> str:
     """Return the uncommitted changes of a checkout, with new files, as text for `git apply`.
 
-    It is empty if nothing has changed, if there is no git or commit, or if it has more than `MOST_CHANGES` bytes. The
-    checkout's own index and objects stay as they are.
+    It is empty if nothing has changed, if there is no git or commit, or if it has more than `MOST_CHANGES` bytes. Files
+    of secrets are left out, and named in lines before the first change. The checkout's own index and objects stay as
+    they are.
     """
     found = git_commit(root)
     if found is None or not found[1]:
@@ -99,8 +106,27 @@ def _difference(top: str, index: str, objects: str) -> str:
         (Path(folder) / "objects").mkdir()
         if _git(top, "add", "--all", variables=own) is None:
             return ""
-        text = _git(top, "diff", "--cached", "--binary", "--no-color", "--no-ext-diff", "HEAD", variables=own) or ""
-    return text if len(text.encode()) <= MOST_CHANGES else ""
+        diff = ["diff", "--cached", "--no-renames", "--no-color", "--no-ext-diff"]
+        names = (_git(top, *diff, "--name-only", "-z", "HEAD", variables=own) or "").split("\0")
+        secret = [name for name in names if name and _is_private(top, name)]
+        kept = ["--", ".", *(f":(exclude,top,literal){name}" for name in secret)]
+        text = masked(_git(top, *diff, "--binary", "HEAD", *kept, variables=own) or "")
+    if len(text.encode()) > MOST_CHANGES:
+        return ""
+    return "".join(f"# {name!a}: left out, it may hold passwords or tokens\n" for name in secret) + text
+
+
+def _is_private(top: str, name: str) -> bool:
+    """Whether a changed file may hold secrets, now or in the commit."""
+    path = Path(top, name)
+    if _PRIVATE.fullmatch(path.name.lower()):
+        return True
+    if path.suffix.lower() not in _IN_YAML:
+        return False
+    now = ""
+    with suppress(OSError):
+        now = path.read_text(encoding="utf-8", errors="replace")
+    return any(_SECTIONS.search(text) for text in (now, _git(top, "show", f"HEAD:{name}") or ""))
 
 
 def _processor() -> str:

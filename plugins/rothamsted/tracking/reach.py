@@ -21,6 +21,7 @@ from rothamsted.masking import masked
 from rothamsted.tracking.address import check_address, sqlite_path
 from rothamsted.tracking.failures import StoreAwayError, last_cause, one_line
 from rothamsted.tracking.plain_answer import PlainAnswer, plain_answer
+from rothamsted.tracking.sql.engines import engine_of
 from rothamsted.tracking.sql.schema import ANY_EXPERIMENT, complaint, is_cut_off, read_revision
 
 _EXPERIMENTS = "/api/2.0/mlflow/experiments/search"
@@ -35,7 +36,7 @@ def check_reachable(uri: str) -> None:
     It is `StoreAwayError` where a server, MLflow's or PostgreSQL's, does not answer, or answers that it cannot now.
 
     Checked are: for SQLite the folder, the file, and whether it is MLflow's; for PostgreSQL a connection and
-    the same; for a server an answer to a search. MySQL and SQL Server are taken at their scheme.
+    the same; for a server an answer to a search. MySQL and SQL Server are taken at their scheme, and need a driver.
     """
     kind = check_address(uri)
     if kind == "sqlite":
@@ -46,6 +47,8 @@ def check_reachable(uri: str) -> None:
         _check_server(uri)
     elif kind in ("", "file"):
         _check_files(uri)
+    elif kind in ("mysql", "mssql"):
+        engine_of(uri)  # raises where there is no driver
 
 
 def _check_sqlite(uri: str) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from rothamsted.errors import UserError
-from rothamsted.masking import is_secret, masked, without_secrets
+from rothamsted.masking import hidden, is_secret, masked, without_secrets
 from rothamsted.named_files import is_there
 from rothamsted.tracking.address import BY_SSH
 from rothamsted.tracking.environment import git_commit
@@ -57,6 +57,8 @@ def fetch(uri: str, version: str | None, cache: Path, root: Path) -> Fetched:
     for key, given in (("project", uri), ("version", version or "")):
         if given.strip().strip("'\"").startswith("-"):
             raise ProjectError(f"{key} {given!r}: begins with a dash, which git takes for an option; correct it")
+    if "://" in uri and any(sign.isspace() for sign in uri.rpartition("@")[0]):
+        raise ProjectError(f"project {hidden(uri)!r}: holds a space before its host; write %20 for it")
     place, _, subdirectory = uri.strip("'\"").partition("#")
     if "." in subdirectory:
         raise ProjectError(f"project {masked(uri)!r}: MLflow takes no '.' in a subdirectory; correct the path")
@@ -67,7 +69,7 @@ def fetch(uri: str, version: str | None, cache: Path, root: Path) -> Fetched:
     elif is_here or "://" in place or BY_SSH.match(place):
         top, commit = _fetch_git(str(local.resolve()) if is_here else place, version, cache)
     else:
-        raise ProjectError(f"project {masked(uri)!r}: is neither a folder of {root} nor a git URI; correct the path")
+        raise ProjectError(f"project {hidden(uri)!r}: is neither a folder of {root} nor a git URI; correct the path")
     folder = top / subdirectory
     if not folder.is_dir():
         raise ProjectError(f"project {masked(uri)!r}: {folder} is not a folder; correct the path")
@@ -79,9 +81,12 @@ def fetch(uri: str, version: str | None, cache: Path, root: Path) -> Fetched:
 
 def _path_of(place: str) -> str:
     """The path of an address `file://`; any other is taken as it is."""
-    if not place.startswith("file:"):
+    try:
+        found = urlsplit(place)
+    except ValueError as error:  # of a host in brackets
+        raise ProjectError(f"project {hidden(place)!r}: is no address ({error}); correct it") from None
+    if found.scheme != "file":
         return place
-    found = urlsplit(place)
     return f"{found.netloc}{found.path}"
 
 
