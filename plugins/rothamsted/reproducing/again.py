@@ -23,7 +23,7 @@ from rothamsted.sweeping.foreign_study import check_variables, open_foreign
 from rothamsted.sweeping.open.try_process import try_parameters
 from rothamsted.sweeping.scores import scored
 from rothamsted.tracking.address import BY_SSH
-from rothamsted.tracking.environment import THREAD_VARIABLES, thread_variables
+from rothamsted.tracking.environment import THREAD_VARIABLES, thread_variables, threads
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,9 +96,11 @@ def _start(recorded: Recorded, sweep: Sweep, root: Path) -> Again:
         sweep = sweep.model_copy(update={"version": commit})
     check_variables(sweep)
     study = open_foreign(sweep, root)
-    tried = try_parameters(sweep, study, _flat(recorded.config), most_seconds=math.inf)
+    own = _with_threads(recorded)
+    tried = try_parameters(sweep, study, _flat(recorded.config), most_seconds=math.inf, own=own)
     history = [scored(measured, sweep) for measured in tried.history]
-    return Again(points=points_of(history), outcome="finished", code_digest=study.code_digest, facts=machine_facts())
+    facts = {**machine_facts(), tags.THREADS: threads(own)}
+    return Again(points=points_of(history), outcome="finished", code_digest=study.code_digest, facts=facts)
 
 
 def _flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -111,11 +113,17 @@ def _flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 def _environment(recorded: Recorded) -> dict[str, str]:
     """The variables of the child: this engine, as many threads as were recorded, and no outer run to log to."""
-    own = {key: value for key, value in os.environ.items() if key != "MLFLOW_RUN_ID"}
-    if threads := recorded.facts.get(tags.THREADS):
-        own = {key: value for key, value in own.items() if key not in THREAD_VARIABLES} | thread_variables(threads)
+    own = {key: value for key, value in _with_threads(recorded).items() if key != "MLFLOW_RUN_ID"}
     engine = str(Path(rothamsted.__file__).resolve().parent.parent)
     return {**own, "PYTHONPATH": os.pathsep.join(filter(None, [engine, own.get("PYTHONPATH", "")]))}
+
+
+def _with_threads(recorded: Recorded) -> dict[str, str]:
+    """The variables here, with as many threads as were recorded."""
+    own = dict(os.environ)
+    if said := recorded.facts.get(tags.THREADS):
+        own = {key: value for key, value in own.items() if key not in THREAD_VARIABLES} | thread_variables(said)
+    return own
 
 
 def _place(recorded: Recorded) -> str:
