@@ -108,3 +108,24 @@ def test_a_job_that_measured_nothing_is_taken_as_failed_and_a_damaged_config_is_
     assert run.status == "FAILED"
     assert "taken as FAILED" in out
     assert "config.yaml is left out" in out
+
+
+def test_folders_with_files_of_one_name_below_a_job_are_told_apart(place: Place, multirun: Path) -> None:
+    import shutil
+
+    from torch.utils.tensorboard import SummaryWriter
+
+    shutil.copytree(next(multirun.glob("*/*/0")), place.folder / "job")
+    for number, part in enumerate(("train", "validation")):
+        with SummaryWriter(str(place.folder / "job" / "logs" / part)) as writer:
+            writer.add_scalar("epoch_loss", number, 1)
+        (place.folder / "job" / part).mkdir()
+        (place.folder / "job" / part / "history.csv").write_text(f"step,err\n0,{number}\n")
+        (place.folder / "job" / part / "summary.json").write_text(f'{{"best": {number}}}')
+    place.bring("job", "experiment=before")
+    [run] = place.runs("before").values()
+    found = place.history(run)
+    assert (found["train/epoch_loss"], found["validation/epoch_loss"]) == ([(1, 0)], [(1, 1)])
+    assert (found["train/err"], found["validation/err"]) == ([(0, 0)], [(0, 1)])
+    assert (run.metrics["train/best"], run.metrics["validation/best"]) == (0, 1)
+    assert len(found["loss"]) == 3

@@ -117,3 +117,31 @@ def test_what_is_no_index_is_one_line(text: str, said: str, place: Place) -> Non
     refusal = place.refused("r.json")
     assert "r.json" in refusal
     assert said in refusal
+
+
+def test_a_registry_of_sweeps_gives_the_runs_of_each(place: Place) -> None:
+    sweeps = {
+        "a": {"question": "which rate?", "runs": [{"id": 1, "lr": 0.1, "val_loss": 0.5}]},
+        "b": {"runs": {"x": {"config": {"lr": 0.2}, "metrics": {"val_loss": [2, 1]}}}},
+        "c": {"runs": []},
+    }
+    (place.folder / "sweep_registry.json").write_text(json.dumps({"version": 1, "sweeps": sweeps}))
+    place.bring("sweep_registry.json", "experiment=before")
+    runs = place.runs("before")
+    assert {name: (run.params, run.metrics) for name, run in runs.items()} == {
+        "a/1": ({"lr": "0.1"}, {"val_loss": 0.5}),
+        "b/x": ({"lr": "0.2"}, {"val_loss": 1}),
+    }
+
+
+def test_a_measurement_that_is_missing_is_no_setting_and_a_history_of_another_form_is_said(place: Place) -> None:
+    entries = [
+        {"id": "a", "lr": 0.1, "val_loss": None, "history": [0.5, 0.4]},
+        {"id": "b", "lr": 0.2, "val_loss": 0.5, "history": {"train": {"loss": [2, 1]}}},
+    ]
+    (place.folder / "r.json").write_text(json.dumps(entries))
+    out = place.bring("r.json", "experiment=before")
+    runs = place.runs("before")
+    assert (runs["a"].params, runs["b"].params) == ({"lr": "0.1"}, {"lr": "0.2"})
+    assert place.history(runs["b"])["train/loss"] == [(0, 2), (1, 1)]
+    assert "history is a list of other things than objects: left out" in out

@@ -174,3 +174,56 @@ def test_where_nothing_is_found_the_line_says_what_was_looked_for(place: Place) 
     assert "no run found; looked for" in said
     assert ".hydra/config.yaml" in said
     assert "there is no such file or folder" in place.refused("nothing")
+
+
+@pytest.mark.parametrize(
+    ("history", "arrive"),
+    [
+        ({"loss": [3, 2, 1], "val_loss": [4]}, {"loss": [(0, 3), (1, 2), (2, 1)], "val_loss": [(0, 4)]}),
+        ({"history": {"loss": [3, 2]}, "epoch": [0, 1], "params": {"epochs": 2}}, {"loss": [(0, 3), (1, 2)]}),
+        (
+            {"train": {"loss": [3, 2]}, "val": {"loss": [4, 5]}},
+            {"train/loss": [(0, 3), (1, 2)], "val/loss": [(0, 4), (1, 5)]},
+        ),
+        ({"loss": [3, 2], "best_acc": 0.5}, {"loss": [(0, 3), (1, 2)], "best_acc": [(1, 0.5)]}),
+    ],
+    ids=["lists of two lengths", "as Keras keeps it", "nested lists", "a number beside lists"],
+)
+def test_the_lists_of_a_json_history_arrive_whole(
+    history: object, arrive: dict[str, list[tuple[int, float]]], place: Place
+) -> None:
+    made = folder(place.folder / "runs")
+    (made / "metrics.csv").unlink()
+    (made / "history.json").write_text(json.dumps(history))
+    place.bring("runs", "experiment=before")
+    [run] = place.runs("before").values()
+    assert place.history(run) == arrive
+
+
+def test_a_first_line_without_a_step_takes_the_steps_from_no_other(place: Place) -> None:
+    made = folder(place.folder / "runs")
+    (made / "metrics.csv").unlink()
+    rows = [{"event": "start"}, {"step": 100, "loss": 1}, {"step": 200, "loss": 0.5, "per_class": [1, 2]}]
+    (made / "log.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    out = place.bring("runs", "experiment=before")
+    [run] = place.runs("before").values()
+    assert place.history(run) == {"loss": [(100, 1), (200, 0.5)]}
+    assert "no numbers, so no metrics: event, per_class" in out
+    assert "left out" not in out
+
+
+def test_epochs_with_fractions_are_no_steps_and_lose_no_row(place: Place) -> None:
+    folder(place.folder / "runs", csv="epoch,loss\n0,3\n0.25,2\n0.5,1\n")
+    place.bring("runs", "experiment=before")
+    [run] = place.runs("before").values()
+    assert place.history(run) == {"loss": [(0, 3), (1, 2), (2, 1)], "epoch": [(0, 0), (1, 0.25), (2, 0.5)]}
+
+
+@pytest.mark.parametrize("stem", ["config", "params", "hparams", "args"])
+@pytest.mark.parametrize("end", [".json", ".yaml", ".yml"])
+def test_each_usual_name_of_a_configuration_is_read(stem: str, end: str, place: Place) -> None:
+    made = folder(place.folder / "runs")
+    (made / "config.json").rename(made / f"{stem}{end}")
+    place.bring("runs", "experiment=before")
+    [run] = place.runs("before").values()
+    assert run.params == {"lr": "0.1", "seed": "0"}

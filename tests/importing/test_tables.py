@@ -193,3 +193,46 @@ def test_files_that_are_no_tables_are_one_line(place: Place) -> None:
     assert "no.csv: has no rows" in place.refused("no.csv")
     assert "time_zone=Mars: there is no such zone" in place.refused("no.csv", "time_zone=Mars")
     assert "study=a: a table of runs (kind=table) has no such option" in place.refused("no.csv", "study=a")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("r.csv", "lr,clip,val_loss\n0.1,NA,0.5\n0.2,1,NA\n"),
+        ("r.jsonl", '{"lr": 0.1, "clip": null, "val_loss": 0.5}\n{"lr": 0.2, "clip": 1, "val_loss": null}\n'),
+    ],
+)
+def test_a_measurement_that_is_missing_leaves_its_column_a_metric(name: str, text: str, place: Place) -> None:
+    (place.folder / name).write_text(text)
+    place.bring(name, "experiment=before")
+    runs = [run for _, run in sorted(place.runs("before").items())]
+    assert [run.metrics for run in runs] == [{"val_loss": 0.5}, {}]
+    assert [set(run.params) for run in runs] == [{"lr", "clip"}] * 2
+
+
+def test_a_text_in_a_column_that_was_said_to_be_a_metric_is_said(place: Place) -> None:
+    (place.folder / "r.csv").write_text("lr,val_loss\n0.1,0.5\n0.2,diverged\n")
+    assert "note, 1 run: val_loss is no number and is left out" in place.bring("r.csv", "metrics=val_loss")
+
+
+def test_decimals_of_a_database_are_numbers_in_parquet(place: Place) -> None:
+    from decimal import Decimal
+
+    frame = pd.DataFrame({"lr": [0.1, 0.2], "val_loss": [Decimal("0.50"), Decimal("0.25")]})
+    frame.to_parquet(place.folder / "r.parquet")
+    place.bring("r.parquet", "experiment=before")
+    assert sorted(run.metrics["val_loss"] for run in place.runs("before").values()) == [0.25, 0.5]
+
+
+def test_a_quoted_list_of_two_numbers_is_a_setting_and_a_measurement_with_a_comma_is_refused(place: Place) -> None:
+    (place.folder / "r.csv").write_text('layers,val_loss\n"64,64",0.5\n"32,32",0.25\n')
+    place.bring("r.csv", "experiment=before")
+    assert sorted(run.params["layers"] for run in place.runs("before").values()) == ["32,32", "64,64"]
+    (place.folder / "s.csv").write_text('layers,val_loss\n64,"0,5"\n32,"0,25"\n')
+    assert "column 'val_loss' has decimal commas (0,5)" in place.refused("s.csv")
+
+
+def test_epochs_with_fractions_lose_no_row_of_a_table(place: Place) -> None:
+    (place.folder / "r.csv").write_text("run,epoch,loss\na,0,3\na,0.5,2\nb,0,3\nb,0.5,1\n")
+    place.bring("r.csv", "experiment=before")
+    assert place.history(place.runs("before")["b"])["loss"] == [(0, 3), (1, 1)]

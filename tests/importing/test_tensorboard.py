@@ -181,3 +181,21 @@ def _length(data: bytes, n_records: int) -> int:
     for _ in range(n_records):
         at += 16 + int.from_bytes(data[at : at + 8], "little")
     return at
+
+
+def test_a_session_that_starts_again_at_an_earlier_step_takes_the_place_of_the_later_points(place: Place) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    with SummaryWriter(str(place.folder / "logs")) as writer:
+        for step in range(5):
+            writer.add_scalar("loss", step, step)
+        writer.add_scalar("late", 1, 4)
+    with SummaryWriter(str(place.folder / "logs"), purge_step=3, filename_suffix=".again") as writer:
+        for step in range(3, 6):
+            writer.add_scalar("loss", 10 + step, step)
+    out = place.bring("logs", "experiment=before")
+    [run] = place.runs("before").values()
+    seen = EventAccumulator(str(place.folder / "logs")).Reload()
+    assert place.history(run) == {"loss": [(one.step, one.value) for one in seen.Scalars("loss")]}
+    assert run.status == "FINISHED"
+    assert "3 points from step 3 on are left out: a later session began there again" in out

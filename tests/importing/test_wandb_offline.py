@@ -38,6 +38,11 @@ for part in (0, 1):
     run.log({"loss": part}, step=part)
     run.finish()
     time.sleep(1.1)  # folders are named by the second
+for more in ({"group": "third", "tags": ["a"], "notes": "why"}, {}):
+    run = wandb.init(id="again", name="gone on", **more, **given)
+    run.log({"loss": 1}, step=1 - len(more) // 3)
+    run.finish()
+    time.sleep(1.1)
 run = wandb.init(id="cut", name="cut", **given)
 for step in range(400):
     run.log({"loss": step, "text": "x" * 300}, step=step)
@@ -181,3 +186,15 @@ def test_a_pipe_in_place_of_a_file_is_not_waited_for(here: Place) -> None:
     os.mkfifo(path)
     out = here.bring("source=wandb", "group=first", "experiment=before")
     assert "must be a file, and is a pipe" in out
+
+
+def test_a_session_that_resumes_a_run_belongs_to_its_group_without_saying_so(here: Place) -> None:
+    here.bring("source=wandb", "group=third", "experiment=before")
+    run = here.runs("before")["gone on"]
+    assert here.history(run)["loss"] == [(0, 1.0), (1, 1.0)]
+    assert (run.tags["wandb.group"], run.tags["wandb.tags"]) == ("third", '["a"]')
+    assert run.tags["mlflow.note.content"] == "why"
+
+
+def test_a_group_that_no_run_has_is_one_line_with_those_that_there_are(here: Place) -> None:
+    assert "no run has the group thid; did you mean third?" in here.refused("source=wandb", "group=thid")

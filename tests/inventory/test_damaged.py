@@ -180,6 +180,15 @@ def test_a_published_table_that_is_gone_is_published_again(sweep: Damaged, capsy
     assert doctor(capsys)[0] == 0
 
 
+def test_artifacts_of_a_replicate_that_are_gone_are_named(sweep: Damaged, capsys: pytest.CaptureFixture[str]) -> None:
+    run_id = sweep.ask("mlflow", f"SELECT run_uuid FROM runs WHERE run_uuid IN {A_REPLICATE}")
+    [folder] = (sweep.project.root / "mlruns").rglob(run_id)
+    shutil.rmtree(folder)
+    status, found = doctor(capsys)
+    assert (status, kinds(found)) == (1, ["missing file"])
+    assert found["findings"][0]["what"] == f"run {run_id}, config.json"
+
+
 @pytest.mark.parametrize("what", MENDED_BY_THE_COMMAND)
 def test_runs_that_are_gone_are_made_again_by_the_sweeps_command(
     what: str, sweep: Damaged, capsys: pytest.CaptureFixture[str]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -162,3 +163,11 @@ def test_nothing_is_left_of_a_whole_sweep_with_stages_confirmation_and_contest(
     for name, counts in databases.items():
         assert sorted(rows(project.root / name).items()) == sorted(counts.items())
     assert not (project.root / "undelivered").exists()
+
+
+def test_what_a_killed_deletion_left_empty_goes_with_the_next(project: Project) -> None:
+    finished(project, {"name": "gone"})
+    [artifacts, *_] = (project.root / "mlruns").glob("*/*/artifacts")
+    shutil.rmtree(artifacts)  # where it was killed: the folder of the run is removed next
+    assert main(["delete", "gone", "--yes"]) == 0
+    assert list((project.root / "mlruns").glob("*/*")) == []

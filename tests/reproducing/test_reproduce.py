@@ -253,3 +253,35 @@ def test_a_variable_whose_value_is_not_recorded_is_asked_for(
     monkeypatch.setenv("API_TOKEN", "hush")
     status, found = reproduced(capsys, "sweep=fixed")
     assert (status, found["verdict"]) == (0, "identical")
+
+
+def test_a_command_gets_the_threads_of_its_record(
+    project: Project, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = "import os, sys\nprint('{\"score\":', int(os.environ.get('OMP_NUM_THREADS', 0)) + float(sys.argv[2]), '}')\n"
+    (project.root / "train.py").write_text(told)
+    common = ["name=threads", "metric=score", "direction=maximize", "space=rate=0.1,0.2", "replicates=2", "-q"]
+    assert main(["sweep", *common, "execution.workers=1", "--", "python", "train.py", "{rate}", "{seed}"]) == 0
+    monkeypatch.setenv("OMP_NUM_THREADS", "77")
+    status, found = reproduced(capsys, "sweep=threads")
+    assert (status, found["verdict"]) == (0, "identical")
+    assert not [line for one in found["runs"] for line in one["differences"] if line.startswith("threads")]
+
+
+def test_data_that_git_ignores_is_there_for_the_code_of_another_commit(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project.root / ".gitignore").write_text("data/\n*.db*\nmlruns/\n")
+    (project.root / "data").mkdir()
+    (project.root / "data" / "shift.txt").write_text("0.5")
+    told = "import sys\nprint('{\"score\":', float(open('data/shift.txt').read()) + float(sys.argv[2]), '}')\n"
+    (project.root / "train.py").write_text(told)
+    git(project.root, "init", "-q")
+    commit_all(project.root)
+    common = ["name=ignored", "metric=score", "direction=maximize", "space=rate=0.1,0.2", "replicates=2", "-q"]
+    common += ["execution.executor=in_process", "execution.workers=1"]
+    assert main(["sweep", *common, "--", "python", "train.py", "{rate}", "{seed}"]) == 0
+    (project.root / "train.py").write_text("print('{\"score\": 1}')\n")
+    status, found = reproduced(capsys, "sweep=ignored")
+    assert (status, found["verdict"]) == (0, "identical")
+    assert (project.root / "data" / "shift.txt").read_text() == "0.5"

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from rothamsted.importing.flat import number_of
+from rothamsted.importing.flat import is_nothing, number_of
 from rothamsted.records import RunStatus
 
 IDS = ("run_id", "trial_id", "run", "id", "ID", "Run", "trial", "run_uuid", "number")
@@ -89,6 +89,6 @@ def first_of(names: Sequence[str], known: Iterable[str]) -> str | None:
 
 
 def is_number_throughout(rows: Iterable[Mapping[str, Any]], name: str) -> bool:
-    """Return whether a column has at least one number and nothing but numbers."""
-    there = [number_of(row[name]) for row in rows if name in row]
+    """Return whether a column has at least one number and nothing but numbers. Missing values are neither."""
+    there = [number_of(row[name]) for row in rows if not is_nothing(row.get(name))]
     return bool(there) and all(number is not None for number in there)

@@ -15,6 +15,7 @@ from rothamsted.importing.event_records import events_of, scalar_of
 from rothamsted.records import MetricPoint, RunStatus
 
 _HPARAMS = "_hparams_/"
+_STARTED_AGAIN = 1  # SessionLog.START of event.proto; torch writes it with purge_step
 _STATES = {1: RunStatus.FINISHED, 2: RunStatus.FAILED, 3: RunStatus.RUNNING}  # of hparams' api.proto, Status
 
 
@@ -72,15 +73,30 @@ def read_events(paths: Sequence[Path]) -> EventRun:
     """
     found = EventRun()
     for path in paths:
-        before = len(found.notes)
-        for event in events_of(path, found.notes):
+        faults: list[str] = []
+        for event in events_of(path, faults):
             time = round(event.wall_time * 1000) if 0 < event.wall_time < 1e11 else 0
             found.first_ms = min(found.first_ms or time, time or found.first_ms)
             found.last_ms = max(found.last_ms, time)
+            if event.session_log.status == _STARTED_AGAIN:
+                _take_back(found, event.step)
             for value in event.summary.value:
                 _add(found, value, event.step, time)
-        found.is_cut_off = len(found.notes) > before
+        found.notes += faults
+        found.is_cut_off = bool(faults)
     return found
+
+
+def _take_back(found: EventRun, step: int) -> None:
+    """Leave out what an earlier session logged from a step on, as TensorBoard does where a later one begins there."""
+    n_before = found.n_points
+    for steps, times, values in found.columns.values():
+        kept = [index for index, one in enumerate(steps) if one < step]
+        values[:] = array("d", [values[index] for index in kept])
+        for column in (steps, times):
+            column[:] = array("q", [column[index] for index in kept])
+    if n_gone := n_before - found.n_points:
+        found.notes.append(f"{n_gone} points from step {step} on are left out: a later session began there again")
 
 
 def _add(found: EventRun, value: Any, step: int, time: int) -> None:

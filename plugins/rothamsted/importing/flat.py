@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from itertools import zip_longest
 from typing import Any
 
 from rothamsted.caps import MOST_DEPTH, MOST_IMPORTED_NAMES
+
+_NO_VALUES = ("", "none", "null", "na", "n/a", "<na>")
+_NOTHING = object()
 
 
 def flat_texts(nested: Mapping[Any, Any], notes: list[str] | None = None) -> dict[str, str]:
@@ -41,14 +46,44 @@ def flat_numbers(nested: Mapping[Any, Any]) -> dict[str, float]:
     return {name: value for name, value in pairs if value is not None}
 
 
+def rows_of_columns(nested: Mapping[Any, Any]) -> list[dict[str, Any]]:
+    """Return the rows of an object of lists, as Keras keeps a history; empty: it has no lists.
+
+    A list that is shorter ends earlier. What stands beside the lists is in the last row.
+
+    Example:
+        >>> rows_of_columns({"train": {"loss": [3, 2]}, "val": {"loss": [4]}, "best": 2})
+        [{'train/loss': 3, 'val/loss': 4}, {'train/loss': 2, 'best': 2}]
+    """
+    leaves = dict(_leaves(nested, "/", "", 0))
+    lists = {name: one for name, one in leaves.items() if isinstance(one, list) and one}
+    rows = [
+        {name: cell for name, cell in zip(lists, cells) if cell is not _NOTHING}
+        for cells in zip_longest(*lists.values(), fillvalue=_NOTHING)
+    ]
+    if rows:
+        rows[-1] |= {name: one for name, one in leaves.items() if not isinstance(one, list)}
+    return rows
+
+
+def is_nothing(value: Any) -> bool:
+    """Return whether a value stands for a missing one, as JSON, R and spreadsheets write it.
+
+    Example:
+        >>> is_nothing(None), is_nothing("NA"), is_nothing("nan"), is_nothing(0)
+        (True, True, False, False)
+    """
+    return value is None or (isinstance(value, str) and value.strip().lower() in _NO_VALUES)
+
+
 def number_of(value: Any) -> float | None:
-    """Return a number of JSON or YAML, or of its text; None for anything else, also for `1_000` and truth values.
+    """Return a number of JSON, YAML or Parquet, or of its text; None for all else, also for `1_000` and truth values.
 
     Example:
         >>> number_of("1e-3"), number_of(" NaN "), number_of("1_0"), number_of(True)
         (0.001, nan, None, None)
     """
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
+    if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
         return None
     if isinstance(value, str) and (not value.isascii() or "_" in value):
         return None

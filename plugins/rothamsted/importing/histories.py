@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, tzinfo
-from itertools import chain
+from itertools import chain, islice
 
-from rothamsted.importing.flat import flat_numbers, number_of
+from rothamsted.importing.flat import flat_numbers, is_nothing, number_of
 from rothamsted.importing.rows import Row
 from rothamsted.importing.times import time_ms
 from rothamsted.recordable import MAX_STEP
@@ -25,6 +26,7 @@ STEPS = (
     "epoch",
 )
 TIMES = ("timestamp", "_timestamp", "wall_time", "Wall time", "time", "date", "datetime", "created_at")
+_LOOKED_AT = 1_000  # rows by which the columns of step and time are told
 
 
 def points_of(
@@ -39,8 +41,8 @@ def points_of(
 ) -> Iterator[MetricPoint]:
     """Yield a point for each number of each row.
 
-    The step is the first column of `STEPS` that the first row has, else the number of the row. An `epoch` beside a
-    step stays a metric. The time is the first column of `TIMES` that holds one.
+    The step is the first column of `STEPS` that counts in whole numbers, else the number of the row. An `epoch` beside
+    a step stays a metric. The time is the first column of `TIMES` that holds one.
 
     Args:
         rows: the rows of `rows_of`; nested values are flattened.
@@ -52,32 +54,42 @@ def points_of(
         without: columns that are not metrics.
     """
     every = iter(rows)
-    first = next(every, None)
-    if first is None:
-        return
-    step_key = step_by or next((name for name in STEPS if name in first and number_of(first[name]) is not None), None)
-    time_key = next((name for name in TIMES if time_ms(first.get(name), zone) is not None), None)
+    head = list(islice(every, _LOOKED_AT))
+    step_key = step_by or next((name for name in STEPS if counts(name, head)), None)
+    time_key = next((name for name in TIMES if any(time_ms(row.get(name), zone) is not None for row in head)), None)
     left = {*without, *([step_key] if step_key else []), *([time_key] if time_key else [])}
     words, numeric = Counter[str](), set[str]()
     n_without_step = 0
-    for number, row in enumerate(chain([first], every)):
+    for number, row in enumerate(chain(head, every)):
+        numbers = {name: value for name, value in flat_numbers(row).items() if name not in left}
+        words.update(name for name, cell in row.items() if _is_word(cell))
         step = number if step_key is None else _step(row.get(step_key))
         if step is None:
-            n_without_step += 1
+            n_without_step += bool(numbers)
             continue
         time = time_ms(row[time_key], zone) if time_key is not None and time_key in row else None
         at = usual_ms if time is None else time
-        for name, value in flat_numbers(row).items():
-            if name not in left and (not only or name in only):
+        for name, value in numbers.items():
+            if not only or name in only:
                 numeric.add(name)
                 yield MetricPoint(name, value, at, step)
-        words.update(name for name, cell in row.items() if isinstance(cell, str) and number_of(cell) is None)
     if n_without_step:
         notes.append(f"{n_without_step} rows have no whole number as {step_key} and are left out")
     for name in sorted(numeric & words.keys()):
         notes.append(f"{words[name]} values of {name} are no numbers and are left out")
     if lost := [name for name in words if name not in left | numeric and (not only or name in only)]:
         notes.append(f"no numbers, so no metrics: {', '.join(lost[:5])}{' …' if len(lost) > 5 else ''}")
+
+
+def counts(name: str, rows: Iterable[Row]) -> bool:
+    """Whether a column has whole numbers and no fractions, such as epochs of 0.25."""
+    numbers = [number for row in rows if (number := number_of(row.get(name))) is not None and math.isfinite(number)]
+    return bool(numbers) and all(number == int(number) for number in numbers)
+
+
+def _is_word(cell: object) -> bool:
+    """Whether a cell has something that is neither a number nor missing."""
+    return isinstance(cell, str | list) and not is_nothing(cell) and number_of(cell) is None
 
 
 def _step(value: object) -> int | None:

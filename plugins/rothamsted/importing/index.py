@@ -28,7 +28,7 @@ from typing import Any
 
 from rothamsted.errors import DataError
 from rothamsted.importing import columns as names
-from rothamsted.importing.flat import flat_numbers, flat_texts, number_of
+from rothamsted.importing.flat import flat_numbers, flat_texts, is_nothing, number_of, rows_of_columns
 from rothamsted.importing.folders import WAY_OUT, FolderFiles, changed_ms, walk
 from rothamsted.importing.histories import points_of
 from rothamsted.importing.results import history_of, results_in
@@ -42,7 +42,8 @@ _HISTORIES = ("history", "metrics", "curves")
 _FILES = ("metrics_file", "history_file", "metrics_path", "history_path")
 _SUMMARIES = ("summary", "results", "final")
 _FOLDERS = ("dir", "folder", "path", "output_dir", "run_dir")
-_RUNS = ("runs", "trials", "experiments", "results", "sweep")
+_GROUPS = ("runs", "trials", "experiments")
+_RUNS = (*_GROUPS, "results", "sweep", "sweeps")
 _MEANT = {
     *_CONFIGS, *_HISTORIES, *_FILES, *_SUMMARIES, *_FOLDERS, *names.IDS, *names.NAMES, *names.STATES, *names.STARTS,
     *names.ENDS, "tags", "notes",
@@ -88,9 +89,14 @@ def _entries(path: Path, found: Any) -> Iterator[tuple[str, dict[str, Any]]]:
             f"{path}: must hold a list of runs, or a mapping of names to runs, each an object with config and history; "
             f"{WAY_OUT}"
         )
-    for key, one in pairs:
+    for number, (key, one) in enumerate(pairs):
         own = next((str(one[name]) for name in (*names.IDS, *names.NAMES) if isinstance(one.get(name), str | int)), "")
-        yield key or own, one
+        below = next((one[name] for name in _GROUPS if isinstance(one.get(name), list | dict)), None)
+        if below is None:
+            yield key or own, one
+        elif below:  # a sweep with its runs
+            runs = enumerate(_entries(path, below))
+            yield from ((f"{key or own or number}/{inner or n}", run) for n, (inner, run) in runs)
 
 
 def _of_columns(found: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -112,7 +118,9 @@ def _run(path: Path, key: str, entry: dict[str, Any], zone: tzinfo | None, optio
         for name, one in free.items()
         if (number := number_of(one)) is not None and names.is_metric_name(name)
     }
-    params = flat_texts({**{name: one for name, one in free.items() if name not in measured}, **(known or {})}, notes)
+    missing = {name for name, one in free.items() if is_nothing(one) and names.is_metric_name(name)}
+    set_ = {name: one for name, one in free.items() if name not in measured.keys() | missing}
+    params = flat_texts({**set_, **(known or {})}, notes)
     summary = dict(measured)
     for name in _SUMMARIES:
         if isinstance(entry.get(name), dict):
@@ -127,6 +135,8 @@ def _run(path: Path, key: str, entry: dict[str, Any], zone: tzinfo | None, optio
             parts.append(points_of(rows, notes, step_by=step_by, usual_ms=usual, zone=zone))
         elif isinstance(entry.get(name), dict):
             summary |= flat_numbers(entry[name])
+        elif isinstance(entry.get(name), list) and entry[name]:
+            notes.append(f"{name} is a list of other things than objects: left out")
     for there in _beside(path, entry, notes):
         if there.is_file():
             parts.append(history_of(there, notes, at=start or changed_ms(there), zone=zone, step_by=step_by))
@@ -161,11 +171,7 @@ def _rows_in(value: Any) -> list[dict[str, Any]] | None:
     """The rows of a history that stands in the index; None: it is none."""
     if isinstance(value, list) and value and all(isinstance(one, dict) for one in value):
         return value
-    if isinstance(value, dict):
-        lists = {name: one for name, one in value.items() if isinstance(one, list) and one}
-        n_rows = max((len(one) for one in lists.values()), default=0)
-        return [{name: one[row] for name, one in lists.items() if row < len(one)} for row in range(n_rows)] or None
-    return None
+    return (rows_of_columns(value) or None) if isinstance(value, dict) else None
 
 
 def _beside(path: Path, entry: Mapping[str, Any], notes: list[str]) -> Iterator[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
@@ -17,7 +18,9 @@ from rothamsted.importing.histories import points_of
 from rothamsted.importing.rows import rows_of
 from rothamsted.records import MetricPoint
 
-CONFIGS = ("config.json", "config.yaml", "config.yml", "params.json", "params.yaml", "hparams.yaml", "args.json")
+CONFIGS = tuple(
+    f"{stem}{end}" for stem in ("config", "params", "hparams", "args") for end in (".json", ".yaml", ".yml")
+)
 _PLAIN = (
     "metrics",
     "history",
@@ -29,6 +32,7 @@ _PLAIN = (
     "train_log",
 )  # in files of these names a metric is called as it is there
 _HISTORIES = (*(f"{stem}{end}" for stem in _PLAIN for end in (".csv", ".tsv")), "metrics.json", "history.json")
+_EVENTS = "tfevents"
 _RESULTS = ("results.json", "result.json", "summary.json", "scores.json", "final.json", "test_results.json")
 
 
@@ -80,7 +84,8 @@ def results_in(
     """Return what was measured in a run, from all its folders.
 
     If a history is not called `metrics`, `history`, `results` or similar, its metrics begin with its name: loss of
-    `val.jsonl` is `val/loss`.
+    `val.jsonl` is `val/loss`. If several folders have a file of one name, or event files, their metrics begin with the
+    folder: `train/loss`.
 
     Args:
         folders: folders of the run, its own first.
@@ -92,20 +97,22 @@ def results_in(
     parts: list[Iterator[MetricPoint]] = []
     summary: dict[str, float] = {}
     paths: list[Path] = []
+    befores = _befores(folders)
     for folder in folders:
         if events := [folder.path / name for name in folder.files if is_event_file(name)]:
             paths += events
-            parts.append(_of_events(events, notes))
+            parts.append(_of_events(events, notes, befores.get((folder.path, _EVENTS), "")))
         for name in folder.files:
             path = folder.path / name
             if is_history(name):
                 paths.append(path)
                 at = usual_ms or changed_ms(path)
-                before = "" if path.stem in _PLAIN else f"{path.stem}/"
+                before = befores.get((folder.path, name), "") + ("" if path.stem in _PLAIN else f"{path.stem}/")
                 parts.append(history_of(path, notes, at=at, zone=zone, step_by=step_by, before=before))
             elif name in _RESULTS:
                 paths.append(path)
-                summary |= _summary(path, notes)
+                before = befores.get((folder.path, name), "")
+                summary |= {f"{before}{key}": value for key, value in _summary(path, notes).items()}
     return Results(points=chain.from_iterable(parts), summary=summary, paths=paths, notes=notes)
 
 
@@ -129,14 +136,30 @@ def history_of(
         notes.append(f"{path.name} is taken up to its fault: {error}")
 
 
-def _of_events(paths: Sequence[Path], notes: list[str]) -> Iterator[MetricPoint]:
+def _befores(folders: Sequence[FolderFiles]) -> dict[tuple[Path, str], str]:
+    """What tells the metrics of several folders apart: folder and file -> its path below what they have in common."""
+    places: dict[str, list[Path]] = {}
+    for folder in folders:
+        kinds = {_EVENTS if is_event_file(name) else name for name in folder.files if is_result(name)}
+        for kind in kinds:
+            places.setdefault(kind, []).append(folder.path)
+    found: dict[tuple[Path, str], str] = {}
+    for kind, paths in places.items():
+        common = os.path.commonpath(paths)
+        for path in paths:
+            inside = os.path.relpath(path, common)
+            found[path, kind] = "" if inside == "." else f"{inside}/"
+    return found
+
+
+def _of_events(paths: Sequence[Path], notes: list[str], before: str) -> Iterator[MetricPoint]:
     try:
         found = read_events(paths)
     except DataError as error:
         notes.append(f"event files are left out: {error}")
         return
     notes += found.all_notes()
-    yield from found.points()
+    yield from found.points({tag: f"{before}{tag}" for tag in found.columns} if before else None)
 
 
 def _summary(path: Path, notes: list[str]) -> dict[str, float]:

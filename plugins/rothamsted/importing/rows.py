@@ -15,6 +15,8 @@ from typing import Any, TextIO
 from rothamsted.caps import MOST_OF_HISTORY, MOST_OF_LINE
 from rothamsted.errors import DataError
 from rothamsted.given_files import open_given, reading
+from rothamsted.importing.columns import is_metric_name
+from rothamsted.importing.flat import rows_of_columns
 from rothamsted.importing.folders import WAY_OUT, size_of
 from rothamsted.yaml_text import load_json
 
@@ -84,7 +86,8 @@ def csv_form(path: Path) -> CsvForm:
         raise DataError(f"{path}: has two columns called '{twice[0]}'; rename one")
     for row in sample[1:]:
         for name, cell in zip(columns, row):
-            if _DECIMAL_COMMA.fullmatch(cell.strip()):
+            is_list = delimiter == "," and not is_metric_name(name)  # "64,64" in quotes: the widths of two layers
+            if _DECIMAL_COMMA.fullmatch(cell.strip()) and not is_list:
                 raise DataError(f"{path}: column '{name}' has decimal commas ({cell.strip()}); save it with points")
     return CsvForm(delimiter=delimiter, columns=columns, n_before=n_before)
 
@@ -143,16 +146,16 @@ def _json_lines(path: Path, notes: list[str]) -> Iterator[Row]:
 
 
 def _json(path: Path, notes: list[str]) -> Iterator[Row]:
-    """A list of objects, an object of equally long lists, or one object: the last values."""
+    """A list of objects, an object of lists, or one object: the last values."""
     found = read_json(path)
     if isinstance(found, dict):
-        found = next((found[key] for key in ("history", "rows", "data") if isinstance(found.get(key), list)), found)
-    if isinstance(found, dict):
-        lists = {name: one for name, one in found.items() if isinstance(one, list) and one}
-        if lists and len({len(one) for one in lists.values()}) == 1:
-            found = [dict(zip(lists, cells)) for cells in zip(*lists.values())]
-        else:
-            found = [found]
+        whole = found
+        below = (
+            found[key] for key in ("history", "rows", "data") if found.get(key) and isinstance(found[key], list | dict)
+        )
+        found = next(below, found)
+        if isinstance(found, dict):
+            found = rows_of_columns(found) or [whole]
     if not isinstance(found, list):
         raise DataError(f"{path}: must hold a list of objects, and is {type(found).__name__}; {WAY_OUT}")
     for number, row in enumerate(found):

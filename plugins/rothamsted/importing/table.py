@@ -13,7 +13,7 @@ from rothamsted.caps import MOST_OF_TABLE
 from rothamsted.errors import DataError
 from rothamsted.given_files import open_given, reading
 from rothamsted.importing import columns as names
-from rothamsted.importing.flat import flat_texts, number_of
+from rothamsted.importing.flat import flat_texts, is_nothing, number_of
 from rothamsted.importing.folders import WAY_OUT, changed_ms, size_of
 from rothamsted.importing.histories import TIMES, points_of
 from rothamsted.importing.rows import csv_form, csv_rows, rows_of
@@ -91,8 +91,9 @@ def _run(
             measured, notes, step_by=form.step_by, usual_ms=start or usual_ms, zone=zone, only=[*form.metrics.values()]
         )
     else:
-        numbers = {called: number_of(last[name]) for name, called in form.metrics.items() if name in last}
-        summary = {called: number for called, number in numbers.items() if number is not None}
+        there = {called: last[name] for name, called in form.metrics.items() if not is_nothing(last.get(name))}
+        summary = {called: number for called, one in there.items() if (number := number_of(one)) is not None}
+        notes += [f"{called} is no number and is left out" for called in there if called not in summary]
     state = names.state_of(last[form.other["state"]], notes) if form.other.get("state") in last else RunStatus.FINISHED
     return ImportedRun(
         source_id=f"table:{path.resolve()}#{key}",

@@ -10,7 +10,7 @@ from typing import Any
 from rothamsted.errors import DataError
 from rothamsted.importing import columns as names
 from rothamsted.importing.flat import number_of
-from rothamsted.importing.histories import STEPS, TIMES
+from rothamsted.importing.histories import STEPS, TIMES, counts
 from rothamsted.importing.times import time_ms
 from rothamsted.suggest import known_names
 
@@ -104,7 +104,7 @@ def form_of(path: Path, rows: Sequence[Row], options: Mapping[str, str]) -> Tabl
     return TableForm(
         run_by=run_by,
         is_history=is_history,
-        step_by=step if is_history else None,
+        step_by=step if is_history and step and (asked["step_by"] or counts(step, rows)) else None,
         params=params,
         metrics=metrics,
         tags=tags,

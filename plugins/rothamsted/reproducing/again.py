@@ -8,8 +8,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,7 @@ from rothamsted.sweeping.foreign_study import check_variables, open_foreign
 from rothamsted.sweeping.open.try_process import try_parameters
 from rothamsted.sweeping.scores import scored
 from rothamsted.tracking.address import BY_SSH
-from rothamsted.tracking.environment import THREAD_VARIABLES, thread_variables
+from rothamsted.tracking.environment import THREAD_VARIABLES, thread_variables, threads
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,10 +96,10 @@ def _start(recorded: Recorded, sweep: Sweep, root: Path) -> Again:
         sweep = sweep.model_copy(update={"version": commit})
     check_variables(sweep)
     study = open_foreign(sweep, root)
-    with _recorded_threads(recorded):  # its processes take the variables of this one
-        tried = try_parameters(sweep, study, _flat(recorded.config), most_seconds=math.inf)
-        facts = machine_facts()
+    own = _with_threads(recorded)
+    tried = try_parameters(sweep, study, _flat(recorded.config), most_seconds=math.inf, own=own)
     history = [scored(measured, sweep) for measured in tried.history]
+    facts = {**machine_facts(), tags.THREADS: threads(own)}
     return Again(points=points_of(history), outcome="finished", code_digest=study.code_digest, facts=facts)
 
 
@@ -112,29 +111,19 @@ def _flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return found
 
 
-@contextmanager
-def _recorded_threads(recorded: Recorded) -> Iterator[None]:
-    """Give this process the recorded variables that limit threads, and its own again afterwards."""
-    own = dict(os.environ)
-    if threads := recorded.facts.get(tags.THREADS):
-        for name in THREAD_VARIABLES:
-            os.environ.pop(name, None)
-        os.environ.update(thread_variables(threads))
-    try:
-        yield
-    finally:
-        for name in THREAD_VARIABLES:
-            os.environ.pop(name, None)
-        os.environ.update({name: own[name] for name in THREAD_VARIABLES if name in own})
-
-
 def _environment(recorded: Recorded) -> dict[str, str]:
     """The variables of the child: this engine, as many threads as were recorded, and no outer run to log to."""
-    own = {key: value for key, value in os.environ.items() if key != "MLFLOW_RUN_ID"}
-    if threads := recorded.facts.get(tags.THREADS):
-        own = {key: value for key, value in own.items() if key not in THREAD_VARIABLES} | thread_variables(threads)
+    own = {key: value for key, value in _with_threads(recorded).items() if key != "MLFLOW_RUN_ID"}
     engine = str(Path(rothamsted.__file__).resolve().parent.parent)
     return {**own, "PYTHONPATH": os.pathsep.join(filter(None, [engine, own.get("PYTHONPATH", "")]))}
+
+
+def _with_threads(recorded: Recorded) -> dict[str, str]:
+    """The variables here, with as many threads as were recorded."""
+    own = dict(os.environ)
+    if said := recorded.facts.get(tags.THREADS):
+        own = {key: value for key, value in own.items() if key not in THREAD_VARIABLES} | thread_variables(said)
+    return own
 
 
 def _place(recorded: Recorded) -> str:

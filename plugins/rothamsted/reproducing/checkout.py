@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -81,9 +82,19 @@ def _worktree(recorded: Recorded, root: Path, place: str) -> Iterator[Path]:
         try:
             if "diff --git " in recorded.changes:
                 _apply(recorded.changes, there, place)
+            _link_ignored(top, there, place)
             yield there / root.resolve().relative_to(top.resolve())
         finally:
             _run(root, "worktree", "remove", "--force", str(there))
+
+
+def _link_ignored(top: Path, there: Path, place: str) -> None:
+    """Link what git ignores in the checkout here, such as data, into another one."""
+    listed = _git(top, place, "ls-files", "--others", "--ignored", "--exclude-standard", "--directory", "-z")
+    for name in filter(None, listed.split("\0")):
+        link = there / name.rstrip("/")
+        if link.name != "__pycache__" and link.parent.is_dir() and not os.path.lexists(link):
+            link.symlink_to(top / name)
 
 
 def _apply(changes: str, there: Path, place: str) -> None:

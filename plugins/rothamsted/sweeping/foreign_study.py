@@ -150,11 +150,13 @@ class Starter:
         sweep: the sweep.
         study: the foreign project or the command.
         say: function that is called once if processes start without the imports made ahead, with the reason.
+        own: the environment before the sweep's variables; None: this process's.
     """
 
     sweep: Sweep
     study: ForeignStudy
     say: Callable[[str], None]
+    own: Mapping[str, str] | None = None
     _pool: Pool | None = None
     _is_prepared: bool = False
     _prefix: str = ""
@@ -220,4 +222,5 @@ class Starter:
 
     def _environment(self, variables: Mapping[str, str]) -> dict[str, str]:
         given = {name: value for name, value in self.sweep.execution.environment.items() if value != MASK}
-        return {**os.environ, **given, **variables}  # what is not recorded is in the environment of a worker by hand
+        own = os.environ if self.own is None else self.own
+        return {**own, **given, **variables}  # what is not recorded is in the environment of a worker by hand

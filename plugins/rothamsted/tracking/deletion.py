@@ -195,10 +195,9 @@ def _delete_inputs(connection: sa.Connection, run_ids: Sequence[str]) -> None:
 
 def _delete_artifacts(folder: str) -> None:
     local = Path(local_file_uri_to_path(folder)) if is_local_uri(folder, is_tracking_or_registry_uri=False) else None
-    if local is not None and not local.exists():
-        return
     try:
-        get_artifact_repository(folder).delete_artifacts()
+        if local is None or local.exists():
+            get_artifact_repository(folder).delete_artifacts()
         for empty in (local, local.parent) if local is not None else ():  # RUN/artifacts, then RUN
             if empty.is_dir() and not any(empty.iterdir()):
                 empty.rmdir()

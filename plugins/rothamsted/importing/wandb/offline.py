@@ -16,6 +16,7 @@ from rothamsted.importing.values import ImportedRun
 from rothamsted.importing.wandb.frames import WAY_OUT, records
 from rothamsted.importing.wandb.taken import WandbRun, imported, parsed, points_of_row
 from rothamsted.records import MetricPoint, RunStatus
+from rothamsted.suggest import known_names
 from rothamsted.wandb_access import check_installed
 
 _ENDING = ".wandb"
@@ -47,12 +48,14 @@ def read(address: str, options: Mapping[str, str]) -> Iterator[ImportedRun]:
         except DataError as error:
             refused.append(str(error))
             continue
-        if "group" in options and session.facts.group != options["group"]:
-            continue
         found.setdefault(session.facts.source_id, _Sessions()).add(session)
     if not found and refused:
         raise DataError(refused[0])
-    for number, one in enumerate(found.values()):
+    runs = [one for one in found.values() if "group" not in options or options["group"] in one.groups]
+    if found and not runs:
+        groups = sorted({group for one in found.values() for group in one.groups})
+        raise DataError(f"{address}: no run has the group {options['group']}; {known_names(options['group'], groups)}")
+    for number, one in enumerate(runs):
         yield one.imported(refused if number == 0 else [])
 
 
@@ -95,6 +98,11 @@ class _Sessions:
     """All files of one run."""
 
     sessions: list[_Session] = field(default_factory=list)
+
+    @property
+    def groups(self) -> set[str]:
+        """The group that they name; a session that resumes a run need not."""
+        return {one.facts.group for one in self.sessions if one.facts.group}
 
     def add(self, session: _Session) -> None:
         self.sessions.append(session)

@@ -73,6 +73,10 @@ class WandbRun:
             summary |= one.summary
         self.config, self.summary = config, summary
         every = [*earlier, self]
+        for name in ("entity", "name", "group", "job_type", "notes", "sweep", "tags"):  # what a later one does not say
+            setattr(
+                self, name, next((said for one in reversed(every) if (said := getattr(one, name))), getattr(self, name))
+            )
         self.first_ms = min((one.first_ms for one in every if one.first_ms), default=0)
         self.last_ms = max(one.last_ms for one in every)
         self.start_ms = min((one.start_ms for one in every if one.start_ms), default=0)

@@ -16,6 +16,7 @@ from rothamsted.inventory.care.units import Unit
 from rothamsted.masking import masked
 from rothamsted.publish.published import PUBLISHED
 from rothamsted.records import Outcome
+from rothamsted.studies import CONFIG_FILE
 from rothamsted.sweeping.checkpoint_folders import checkpoints_of, state_part
 from rothamsted.sweeping.stage import EarlierStage
 from rothamsted.tracking.care import RecordFacts
@@ -53,6 +54,7 @@ def check_files(unit: Unit, record: RecordFacts, *, uri: str) -> Iterator[Damage
                 changes=[LostArtifact(run_id=run.run_id, path=PUBLISHED)],
             )
     if record.is_sql:
+        yield from _configs(unit)
         yield from _models(unit, record)
 
 
@@ -69,6 +71,21 @@ def _lost(run_id: str, published: str, uri: str) -> list[str]:
         if not content or (is_page and not content.rstrip().endswith(b"</html>")):
             found.append(path)
     return found
+
+
+def _configs(unit: Unit) -> Iterator[Damage]:
+    """The configuration of each replicate that has a result, where its artifacts lie on this machine."""
+    for run in unit.runs:
+        place = local_folder(run.artifact_uri) if run.artifact_uri else None
+        has_result = tags.REPLICATE in run.tags and run.tags.get(tags.OUTCOME) in (Outcome.FINISHED, Outcome.DIVERGED)
+        if place is None or run.is_deleted or not has_result or (place / CONFIG_FILE).is_file():
+            continue
+        yield Damage(
+            kind="missing file",
+            sweep=unit.name,
+            what=f"run {run.run_id}, {CONFIG_FILE}",
+            way_out="its numbers stay, but reproduce cannot train it again; put back a copy of its artifacts",
+        )
 
 
 def _models(unit: Unit, record: RecordFacts) -> Iterator[Damage]:

@@ -6,6 +6,7 @@ It logs to a temporary tracking store, so nothing is left in any database.
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,12 @@ def try_process(stage: Sweep, study: ForeignStudy, condition: dict[str, Any], *,
 
 
 def try_parameters(
-    stage: Sweep, study: ForeignStudy, parameters: dict[str, Any], *, most_seconds: float
+    stage: Sweep,
+    study: ForeignStudy,
+    parameters: dict[str, Any],
+    *,
+    most_seconds: float,
+    own: Mapping[str, str] | None = None,
 ) -> TriedProcess:
     """Train one replicate.
 
@@ -59,6 +65,7 @@ def try_parameters(
         study: what it trains.
         parameters: parameters of the replicate, including its seed.
         most_seconds: time after which it is stopped.
+        own: the environment before the sweep's variables; None: this process's.
 
     Raises:
         UserError: it cannot be started, fails, or gives no readable numbers.
@@ -66,7 +73,7 @@ def try_parameters(
     with tempfile.TemporaryDirectory(prefix="rothamsted-check-") as folder:
         top = Path(folder).resolve()
         uri, experiment_id = new_store(top)
-        starter = Starter(sweep=stage, study=study, say=lambda line: None)
+        starter = Starter(sweep=stage, study=study, say=lambda line: None, own=own)
         try:
             with open_recorder(uri) as recorder:
                 run_id = recorder.open_run(
