@@ -219,24 +219,6 @@ def test_a_command_is_started_again_with_its_parameters(project: Project, capsys
     assert found["runs"][0]["compared"]["first"].startswith("score at step 1 was ")  # the last line is one report
 
 
-def test_a_command_gets_the_threads_that_are_on_record(
-    project: Project, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    program = """import json, os, sys
-n = float(os.environ["OMP_NUM_THREADS"])
-print(json.dumps({"score": n + int(sys.argv[2])}))
-"""
-    (project.root / "train.py").write_text(program)
-    common = ["metric=score", "direction=maximize", "space=rate=0.1,0.2", "replicates=2", "-q"]
-    common += ["execution.executor=in_process", "execution.workers=1"]
-    monkeypatch.setenv("OMP_NUM_THREADS", "3")
-    assert main(["sweep", "name=threads", *common, "--", "python", "train.py", "{rate}", "{seed}"]) == 0
-    monkeypatch.setenv("OMP_NUM_THREADS", "5")
-    status, found = reproduced(capsys, "sweep=threads")
-    assert (status, found["verdict"]) == (0, "identical")
-    assert os.environ["OMP_NUM_THREADS"] == "5"
-
-
 def test_a_variable_whose_value_is_not_recorded_is_asked_for(
     project: Project, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
