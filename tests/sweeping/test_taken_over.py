@@ -14,8 +14,9 @@ from mlflow import MlflowClient
 from rothamsted import tags
 from rothamsted.search import Lease
 from rothamsted.search.lease import RUNS, renew
+from rothamsted.studies import CONFIG_FILE
 from rothamsted.sweeping.worker.work import Worker
-from rothamsted.tracking import FoundRun, find_runs, read_history
+from rothamsted.tracking import FoundRun, find_runs, read_history, recorder
 from tests.sweeping.conftest import Events, Project, ShouldStop, stop_in_replicate
 from tests.sweeping.in_this_process import deciding
 from tests.sweeping.search_run import counts_of
@@ -67,6 +68,33 @@ def test_a_replicate_with_three_dead_workers_is_given_up_once_and_by_whoever_tak
     assert len(runs(project)) == 2
     assert ended["0"].tags[tags.REASON].startswith("its worker died in all 3 attempts")
     assert counts_of(context.data()) == [{"failed": 1, "finished": 1}]
+
+
+@pytest.mark.parametrize("n_before", range(2))
+def test_a_worker_that_dies_between_a_run_and_its_files_leaves_no_replicate_without_its_config(
+    n_before: int, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changes = {**ONE, "replicates": {"count": 3}, "parameters": {"steps": 20, "n_points": 5}}
+    put, n_put = recorder.put_texts, 0
+
+    def die(writer: Any, batch: Any) -> None:
+        nonlocal n_put
+        n_put += bool(batch)
+        if n_put > n_before:  # it writes nothing any more
+            raise Died
+        put(writer, batch)
+
+    context = project.start(changes)
+    monkeypatch.setattr(recorder, "put_texts", die)
+    with pytest.raises(Died):
+        project.work(context)
+    monkeypatch.setattr(recorder, "put_texts", put)
+    context.queue.leases.end()
+    project.work(project.start(changes))
+    found = runs(project)
+    assert [run.status for run in found] == ["FINISHED"] * 3
+    client = MlflowClient(project.tracking_uri)
+    assert [CONFIG_FILE in {one.path for one in client.list_artifacts(run.run_id)} for run in found] == [True] * 3
 
 
 def test_a_worker_that_leaves_when_asked_has_not_crashed(project: Project) -> None:

@@ -83,6 +83,9 @@ class TrialRun:
             histories=earlier.histories,
         )
         trial.results.update(earlier.results)
+        for replicate in earlier.results.keys() - earlier.told:  # its holder may have died before it wrote the files
+            config = context.config_of(lease.condition, assignment.seeds[replicate])
+            trial.runs.add_config(earlier.results[replicate].run_id, config)
         if assignment.has_run:
             trial.run_id = trial.runs.open_trial(trial.run_id)
             if earlier.lone_run_id:
@@ -123,7 +126,7 @@ class TrialRun:
             logged = self.runs.logged(run_id)
         else:
             run_id, logged = self.runs.open_replicate(self.run_id, replicate, attempt)
-            self.runs.add_config(run_id, config)
+        self.runs.add_config(run_id, config)  # again where it was interrupted: its holder may have died before it
         if not self.assignment.has_run:
             self.run_id = run_id
         return ReplicateRun(
