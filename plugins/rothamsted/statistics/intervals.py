@@ -222,7 +222,7 @@ def _moments_of_column(values: bytes) -> tuple[np.ndarray, np.ndarray, np.ndarra
 def _moments_of_few(values: Sequence[float]) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
     """Those of a few finite values, by the same operations without arrays: ten times as fast, and equal in every bit.
 
-    None where a value is not finite, or where a result is.
+    None if a value or a result is not finite.
     """
     if not values or not all(map(math.isfinite, values)):
         return None
