@@ -2,10 +2,11 @@
 
     python -m benchmarks.costs sweeps/quickstart.yaml sweeps/batch_size        # shows what it would write
     python -m benchmarks.costs sweeps --write --most 120                       # all whose line states at most that
+    python -m benchmarks.costs sweeps/language_model --write --keep measured   # and keeps what the sweeps found
 
 A sweep is run twice, and the second time counts: what JAX compiles is at hand then, and the data are made. One that
-takes over two minutes is run once, since that hardly matters there. Databases and reports lie in a temporary folder.
-On a machine that does something else nothing is written, unless --busy is given.
+takes over two minutes is run once, since that hardly matters there. Databases and reports lie in a temporary folder, or
+with --keep in one folder for each sweep. On a machine that does something else nothing is written, unless --busy is given.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import argparse
 import os
 import re
 import resource
+import shutil
 import subprocess
 import sys
 import time
@@ -98,8 +100,14 @@ def with_line(text: str, new: str) -> str:
     return _COST.sub(lambda _: new, text)
 
 
-def measured(path: Path, n_times: int = 2) -> Cost | str:
-    """Run a sweep whole, in a home of its own, once if it is long; the last time counts. A text says why it failed."""
+def measured(path: Path, n_times: int = 2, keep: Path | None = None) -> Cost | str:
+    """Run a sweep whole, in a home of its own, once if it is long; the last time counts. A text says why it failed.
+
+    Args:
+        path: the sweep file.
+        n_times: how often it is run, if it is not long.
+        keep: a folder in which databases, reports and what the command said of the last time stay.
+    """
     found: Cost | str = "was not run"
     for _ in range(n_times):
         with TemporaryDirectory() as home:
@@ -109,6 +117,11 @@ def measured(path: Path, n_times: int = 2) -> Cost | str:
             before, begun = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
             done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
             seconds, after = time.monotonic() - begun, resource.getrusage(resource.RUSAGE_CHILDREN)
+            if keep is not None:
+                Path(home, "said.txt").write_text(done.stdout + done.stderr, encoding="utf-8")
+                kept = keep / path.parent.name / path.stem
+                shutil.rmtree(kept, ignore_errors=True)
+                shutil.copytree(home, kept)
         if done.returncode != 0:
             return _why(done)
         used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
@@ -140,6 +153,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--write", action="store_true", help="write the lines into the files")
     parser.add_argument("--most", type=float, default=float("inf"), help="leave out files that state more seconds")
     parser.add_argument("--busy", action="store_true", help="write on a machine that does something else, too")
+    parser.add_argument("--keep", type=Path, help="a folder in which what each sweep found stays")
     options = parser.parse_args(words)
     if options.write and not options.busy and os.getloadavg()[0] > MOST_LOAD:
         print(f"load {os.getloadavg()[0]:.1f}: another program runs; nothing is measured. Give --busy to do it anyway")
@@ -150,7 +164,7 @@ def main(words: Sequence[str] | None = None) -> int:
         text = path.read_text(encoding="utf-8")
         if stated_seconds(text) > options.most:
             continue
-        cost = measured(path.resolve())
+        cost = measured(path.resolve(), keep=options.keep)
         if isinstance(cost, str):
             print(f"{path}: not measured: {cost}")
             failed += 1
