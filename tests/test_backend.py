@@ -132,6 +132,28 @@ def test_a_file_that_says_the_same_as_the_call_is_taken(theirs: Strangers, start
     assert len(find_runs(None, {tags.ROLE: "sweep"}, uri=theirs.uri)) == 1
 
 
+def test_files_that_trainings_write_and_the_sweep_file_are_no_code(theirs: Strangers, started: list[Idle]) -> None:
+    theirs.call()
+    (theirs.folder / "results.csv").write_text("written by a training\n")
+    theirs.write(replicates=2)  # the sweep grows
+    theirs.call()
+    assert theirs.spec()["replicates"]["count"] == 2
+
+
+def test_changed_code_is_refused_as_rothamsted_sweep_refuses_it(theirs: Strangers, started: list[Idle]) -> None:
+    theirs.call()
+    program = next(theirs.folder.glob("*.py"))
+    program.write_text(program.read_text() + "\nCHANGED = True\n")
+    with pytest.raises(ExecutionException, match=rf"started with other code of .* \(changed: {program.name}; digest"):
+        theirs.call()
+    theirs.call(params={"if_exists": "resume_with_changed_code"})
+    theirs.call()  # the code of the last session counts
+    assert len(find_runs(None, {tags.ROLE: "sweep"}, uri=theirs.uri)) == 1
+    theirs.call(params={"if_exists": "new"})
+    assert "--name=theirs-2" in started[-1].command
+    assert len(find_runs(None, {tags.ROLE: "sweep"}, uri=theirs.uri)) == 2
+
+
 @pytest.mark.parametrize(
     ("changes", "says"),
     [

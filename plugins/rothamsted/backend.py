@@ -38,6 +38,7 @@ from rothamsted.named_files import is_file
 from rothamsted.spec.document import read_document
 from rothamsted.sweeping.foreign_study import prepare_environment
 from rothamsted.sweeping.open.from_file import load
+from rothamsted.sweeping.open.if_exists import named
 from rothamsted.sweeping.open.start import open_passed, open_sweep
 from rothamsted.sweeping.opened import Place
 from rothamsted.tracking.address import absolute_uri
@@ -166,9 +167,11 @@ class _Call:
         root = here if is_fetched else project.folder  # what is fetched may be fetched anew: nothing is kept there
         path = self._sweep_file(project)
         overrides = self._overrides(params)
+        if_exists = overrides.pop("if_exists", "resume")
         keys = overrides | self._filled_in(path, project, is_fetched=is_fetched, root=root)
         sweep, study = load(path, keys, root)
-        keys["storage"] = sweep.storage
+        sweep = named(sweep, study, root, if_exists, place="backend rothamsted")
+        keys |= {"storage": sweep.storage, "name": sweep.name}
         with _environment({"MLFLOW_RUN_ID": None, **_experiment(experiment_id)}):
             prepare_environment(sweep, study, print)
             place = Place(root=root, tracking_uri=current_tracking_uri(), source=str(path))

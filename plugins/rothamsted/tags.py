@@ -71,6 +71,7 @@ EXPERIMENT_ID = "rothamsted:experiment_id"
 DATA_DIGEST = "rothamsted:data_digest"
 ROWS = "rothamsted:rows"  # Optuna, of the sweep: metric -> over how many rows it is a share
 CODE_DIGESTS = "rothamsted:code_digests"  # Optuna, of the sweep: of the study's code in each session, without repeats
+CODE_FILES = "rothamsted:code_files"  # Optuna, of a sweep of a project: its files at the first start -> their digests
 ATTEMPTS = "rothamsted:attempts"  # Optuna: replicate -> how often its training has failed
 CRASHES = "rothamsted:crashes"  # Optuna: replicate -> how many workers died while running it
 GROWN = "rothamsted:grown"  # Optuna, of a sweep that has grown: what was added when, in order

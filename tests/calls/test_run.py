@@ -61,12 +61,20 @@ def test_changed_keys_are_refused_and_named(project: Project) -> None:
 def test_changed_code_is_refused_unless_it_is_asked_for(project: Project) -> None:
     rt.sweep("toy", {"lr": [0.1, 1.0]}, **TOY)
     module = project.root / "projects" / "toy" / "__init__.py"
-    module.write_text(module.read_text() + "\nCHANGED = True\n")
+    at_first = module.read_text()
+    module.write_text(at_first + "\nCHANGED = True\n")
     with pytest.raises(rt.UserError, match=r"was started with other code of toy.*resume_with_changed_code"):
         rt.sweep("toy", {"lr": [0.1, 1.0]}, **TOY)
     again = rt.sweep("toy", {"lr": [0.1, 1.0]}, if_exists="resume_with_changed_code", **TOY)
     assert again.is_complete
     assert rt.sweep("toy", {"lr": [0.1, 1.0]}, **TOY).run_id == again.run_id  # the code of the last session counts
+    changed = module.read_text()
+    module.write_text(at_first)
+    rt.sweep("toy", {"lr": [0.1, 1.0]}, if_exists="resume_with_changed_code", **TOY)  # back to the first code
+    assert rt.sweep("toy", {"lr": [0.1, 1.0]}, **TOY).run_id == again.run_id
+    module.write_text(changed)
+    with pytest.raises(rt.UserError, match="was started with other code"):
+        rt.sweep("toy", {"lr": [0.1, 1.0]}, **TOY)
 
 
 def test_a_new_sweep_takes_the_next_free_name(project: Project) -> None:

@@ -12,7 +12,7 @@ import pytest
 from rothamsted import tags
 from rothamsted.cli.main import main
 from rothamsted.errors import UserError
-from rothamsted.sweeping.open.asked import digest_of_target
+from rothamsted.sweeping.open.asked import code_of_target
 from rothamsted.sweeping.open.from_file import load
 from rothamsted.tracking import list_files, read_history, read_text
 from tests.sweeping.strangers import Home
@@ -281,7 +281,7 @@ def test_a_sweep_of_a_command_says_which_script_and_code_it_ran(home: Home) -> N
 def test_the_code_is_the_commands_text_and_its_script(home: Home, script: Path) -> None:
     def digest(how: str = "lines") -> Any:
         sweep, study = load(home.write(of(how)), {}, home.root)
-        return digest_of_target(sweep, study, home.root)
+        return code_of_target(sweep, study, home.root, record=None, source="").digest
 
     first = digest()
     assert digest("steps") != first

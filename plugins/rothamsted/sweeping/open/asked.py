@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,24 @@ from rothamsted.sweeping.opened import Place
 from rothamsted.sweeping.stage import stage_config
 from rothamsted.sweeping.trial_summary import as_params
 from rothamsted.tracking.outer_run import check_experiment, check_outer_run, check_params
+from rothamsted.tracking.projects.fetch import digest_of_files
+from rothamsted.tracking.projects.project import Project
 from rothamsted.tracking.sql.connections import check_room
+
+MOST_FILES = 5_000  # of a project whose digests are kept one by one; of a larger one all files count
+
+
+@dataclass(frozen=True, kw_only=True)
+class Code:
+    """Holds the digests of the source of what is trained.
+
+    Attributes:
+        digest: SHA-256, in hex, of all its files.
+        files: of a foreign project the SHA-256 of each file by its name; empty for a study and for a command.
+    """
+
+    digest: str
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,14 +51,14 @@ class Asked:
         data_digest: digest of the data of its first condition; None if it is not known.
         rows: metric -> number of rows of which it is a share in every condition; metrics without a known number are
             left out.
-        digest_of_code: SHA-256 of the source files of the study.
+        code: what is trained, as it is now.
         outer: the run that MLflow opened around this process; None without one.
     """
 
     record: SearchRecord | None
     data_digest: str | None
     rows: Mapping[str, int]
-    digest_of_code: str
+    code: Code
     outer: tracking.FoundRun | None
 
 
@@ -52,17 +69,17 @@ def ask_everything(whole: Sweep, study: Study | ForeignStudy, place: Place) -> A
         UserError: says in one line what is wrong.
     """
     data_digest, rows = ask_target(whole, study)
-    digest_of_code = digest_of_target(whole, study, place.root)
     outer = ask_stores(whole.storage, place, default_experiment=whole.experiment)
     check_place_of_checkpoints(whole, place.tracking_uri)
     check_room(n_workers(whole), [whole.storage, place.tracking_uri])
     record = started_record(whole.storage, whole.name)
+    code = code_of_target(whole, study, place.root, record=record, source=place.source)
     if record is not None:
         growth_since(whole, record, data_digest, tracking_uri=place.tracking_uri)
     if not whole.stages:
         check_confirm_study(whole, record)
     check_later_stages(whole, record)
-    return Asked(record=record, data_digest=data_digest, rows=rows, digest_of_code=digest_of_code, outer=outer)
+    return Asked(record=record, data_digest=data_digest, rows=rows, code=code, outer=outer)
 
 
 def ask_target(whole: Sweep, study: Study | ForeignStudy) -> tuple[str | None, Mapping[str, int]]:
@@ -114,11 +131,35 @@ def sweep_params(sweep: Sweep, study: Study | ForeignStudy) -> dict[str, str]:
     }
 
 
-def digest_of_target(sweep: Sweep, study: Study | ForeignStudy, root: Path) -> str:
-    """Return the SHA-256 of the source files of what is trained."""
+def code_of_target(
+    sweep: Sweep, study: Study | ForeignStudy, root: Path, *, record: SearchRecord | None, source: str
+) -> Code:
+    """Return the digests of what is trained.
+
+    Files that a project's own trainings write into its folder are no code, and neither is the sweep file. So only the
+    files count that were there when the sweep was first started.
+
+    Args:
+        sweep: the sweep.
+        study: what it trains.
+        root: of the project that asks.
+        record: of the sweep if it was started before.
+        source: the sweep file's path.
+    """
+    if isinstance(study, ForeignStudy) and isinstance(study.project, Project):
+        now = study.project.file_digests
+        known = None if record is None else record.attributes.get(tags.CODE_FILES)
+        if known is not None:
+            now = {name: now.get(name, "") for name in known}
+        elif record is None and len(now) <= MOST_FILES:
+            folder = study.project.folder.resolve()
+            now = {name: digest for name, digest in now.items() if folder / name != Path(source).resolve()}
+        keeps_files = known is not None or (record is None and len(now) <= MOST_FILES)
+        return Code(digest=digest_of_files(now), files=now if keeps_files else {})
     if isinstance(study, ForeignStudy):
-        return study.code_digest
-    return code_digest(str(sweep.study), root) if study.function is None else study.function.code_digest
+        return Code(digest=study.code_digest)
+    function = study.function
+    return Code(digest=code_digest(str(sweep.study), root) if function is None else function.code_digest)
 
 
 def digest_of_first_data(sweep: Sweep, study: Study | ForeignStudy) -> str | None:

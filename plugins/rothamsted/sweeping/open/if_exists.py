@@ -13,9 +13,10 @@ from rothamsted.spec import Sweep
 from rothamsted.studies import Study
 from rothamsted.suggest import known_names
 from rothamsted.sweeping.foreign_study import ForeignStudy
-from rothamsted.sweeping.open.asked import digest_of_target, started_record
+from rothamsted.sweeping.open.asked import code_of_target, started_record
 
 IfExists = Literal["resume", "new", "resume_with_changed_code"]
+MOST_NAMED = 3  # files of a project that have changed
 IF_EXISTS: tuple[str, ...] = get_args(IfExists)
 
 
@@ -57,10 +58,16 @@ def check_code(sweep: Sweep, study: Study | ForeignStudy, root: Path) -> None:
     """
     record = started_record(sweep.storage, sweep.name)
     digests = record.attributes.get(tags.CODE_DIGESTS, []) if record is not None else []
-    now = digest_of_target(sweep, study, root)
-    if digests and digests[-1] != now:
+    if record is None or not digests:
+        return
+    now = code_of_target(sweep, study, root, record=record, source="")
+    if digests[-1] != now.digest:
+        before = record.attributes.get(tags.CODE_FILES, {})
+        changed = [name for name, content in now.files.items() if name in before and before[name] != content]
+        more = f" and {len(changed) - MOST_NAMED} more" if len(changed) > MOST_NAMED else ""
+        what = f"changed: {', '.join(changed[:MOST_NAMED])}{more}; " if changed else ""
         raise ResumeError(
-            f"sweep '{sweep.name}' was started with other code of {study.name} (digest {digests[-1][:12]}, now "
-            f"{now[:12]}): its replicates would not be comparable. Undo the change, or give if_exists='new', or "
+            f"sweep '{sweep.name}' was started with other code of {study.name} ({what}digest {digests[-1][:12]}, now "
+            f"{now.digest[:12]}): its replicates would not be comparable. Undo the change, or give if_exists='new', or "
             "if_exists='resume_with_changed_code' if the change does not matter"
         )

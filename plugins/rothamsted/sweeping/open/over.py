@@ -18,7 +18,7 @@ from rothamsted.spec import Sweep, digest, from_resolved, recorded
 from rothamsted.studies import Study
 from rothamsted.sweeping.attempts import to_try_again
 from rothamsted.sweeping.foreign_study import ForeignStudy
-from rothamsted.sweeping.open.asked import ask_stores, digest_of_first_data, digest_of_target, started_record
+from rothamsted.sweeping.open.asked import ask_stores, code_of_target, digest_of_first_data, started_record
 from rothamsted.sweeping.open.sweep_run import mark_continuation
 from rothamsted.sweeping.opened import Opened, Place, open_started
 from rothamsted.sweeping.stage import LaterStage
@@ -49,7 +49,8 @@ def open_over(
         from_resolved({**record.spec, "storage": sweep.storage}),
         record.attributes.get(tags.CODE_DIGESTS, []),
     )
-    if digest(before) != digest(sweep) or codes[-1:] != [digest_of_target(sweep, study, place.root)]:
+    code_now = code_of_target(sweep, study, place.root, record=record, source=place.source)
+    if digest(before) != digest(sweep) or codes[-1:] != [code_now.digest]:
         return None
     if record.attributes.get(tags.DATA_DIGEST) != digest_of_first_data(sweep, study):
         return None

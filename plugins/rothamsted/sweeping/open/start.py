@@ -217,8 +217,10 @@ class Opening:
         return tracking.experiment_id(self.place.tracking_uri, default_name=self.sweep.experiment)
 
     def _code_digests(self, record: SearchRecord | None) -> list[str]:
+        """Of each session without repeats; that of the newest one comes last."""
         before = record.attributes.get(tags.CODE_DIGESTS, []) if record is not None else []
-        return list(dict.fromkeys([*before, self.asked.digest_of_code]))
+        now = self.asked.code.digest
+        return [*(one for one in before if one != now), now]
 
     def _started(self, queue: Queue, record: SearchRecord | None, experiment_id: str, run_id: str) -> None:
         """Say that the sweep has been started: its run's id comes last."""
@@ -226,6 +228,7 @@ class Opening:
             (tags.EXPERIMENT_ID, experiment_id),
             (tags.DATA_DIGEST, self.asked.data_digest),
             (tags.CODE_DIGESTS, self._code_digests(record)),
+            *([(tags.CODE_FILES, dict(self.asked.code.files))] if self.asked.code.files else []),
             (tags.RUN_ID, run_id),
         ):
             queue.set_attribute(key, value)

@@ -90,9 +90,9 @@ def _path_of(place: str) -> str:
     return f"{found.netloc}{found.path}"
 
 
-def folder_digest(folder: Path) -> str:
-    """Return the SHA-256, in hex, of the names and contents of a folder's files, except hidden ones and by-products."""
-    digest = hashlib.sha256()
+def file_digests(folder: Path) -> dict[str, str]:
+    """Return the SHA-256, in hex, of each of a folder's files by its name, except hidden ones and by-products."""
+    found: dict[str, str] = {}
     for parent, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in _BY_PRODUCTS)
         for name in sorted(names):
@@ -100,9 +100,14 @@ def folder_digest(folder: Path) -> str:
             if name.startswith(".") or _DATABASE.fullmatch(name) or not path.is_file():
                 continue
             with path.open("rb") as file:
-                content = hashlib.file_digest(file, "sha256").hexdigest()
-            digest.update(f"{content}  {path.relative_to(folder).as_posix()}\n".encode())
-    return digest.hexdigest()
+                found[path.relative_to(folder).as_posix()] = hashlib.file_digest(file, "sha256").hexdigest()
+    return found
+
+
+def digest_of_files(digests: Mapping[str, str]) -> str:
+    """Return the SHA-256, in hex, of the names and contents of files."""
+    lines = "".join(f"{content}  {name}\n" for name, content in digests.items())
+    return hashlib.sha256(lines.encode()).hexdigest()
 
 
 def _is_bare_repository(path: Path) -> bool:

@@ -23,7 +23,7 @@ from rothamsted.masking import masked
 from rothamsted.tracking.failures import one_line
 from rothamsted.tracking.projects.command import argument_list, placeholders, placeholders_in_quotes
 from rothamsted.tracking.projects.environment import Environment
-from rothamsted.tracking.projects.fetch import Fetched, ProjectError, folder_digest
+from rothamsted.tracking.projects.fetch import Fetched, ProjectError, digest_of_files, file_digests
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,9 +63,14 @@ class Project:
     _specification: Specification
 
     @cached_property
+    def file_digests(self) -> Mapping[str, str]:
+        """Return the SHA-256 of each of the folder's files by its name, except hidden ones and by-products."""
+        return file_digests(self.folder)
+
+    @property
     def digest(self) -> str:
-        """Return the SHA-256 of the names and contents of the folder's files, except hidden ones and by-products."""
-        return folder_digest(self.folder)
+        """Return the SHA-256 of the names and contents of these files."""
+        return digest_of_files(self.file_digests)
 
     @property
     def title(self) -> str:
