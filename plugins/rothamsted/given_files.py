@@ -176,7 +176,7 @@ def json_of(
         source, way_out, error: as in `reading`.
 
     Raises:
-        UserError: of the kind `error`: it is no JSON, too deep, or another kind of value.
+        UserError: of the kind `error`: it is not JSON, too deep, or another kind of value.
 
     Example:
         >>> json_of("[1]", dict, source="a.json", way_out="make it again")

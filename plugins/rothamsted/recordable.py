@@ -49,7 +49,7 @@ def text_fault(text: str, *, most: int = MAX_PARAM) -> str:
     if "\x00" in text:
         return "the value holds a NUL character, which databases do not keep"
     if not text.isascii() and any("\ud800" <= one <= "\udfff" for one in text):
-        return "the value holds a broken character, which is no text"
+        return "the value holds a broken character, which is not text"
     return ""
 
 

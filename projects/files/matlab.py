@@ -85,7 +85,7 @@ class _File:
             raise ValueError(f"{name} must be an array of real numbers, and is none")
         kind, data = next(array.parts, (0, memoryview(b"")))
         if kind not in _NUMBERS:
-            raise ValueError(f"{name} has values of type {kind}, which are no numbers")
+            raise ValueError(f"{name} has values of type {kind}, which are not numbers")
         dtype = np.dtype(self._order + _NUMBERS[kind])
         if math.prod(array.shape) * dtype.itemsize != len(data):
             raise ValueError(f"{name} promises the shape {array.shape} of {dtype}, and has {len(data)} bytes")

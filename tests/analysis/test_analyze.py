@@ -300,7 +300,7 @@ def test_a_seed_twice_in_a_condition_is_said_and_pairs_nothing() -> None:
     found = analyze(replace(given, replicates=tuple(doubled)), Settings(reference=0))
     assert found.comparisons is not None
     assert (found.comparisons.test, found.comparisons.rows[0].n) == ("Welch", 4)
-    assert found.comparisons.why_unpaired == "seed 0 stands twice in one condition"
+    assert found.comparisons.why_unpaired == "seed 0 is there twice in one condition"
     assert (
         "Condition 1 has one seed twice: nothing is compared seed by seed, and no mean is adjusted for missing seeds."
         in found.marks

@@ -114,7 +114,7 @@ def test_a_store_without_sweeps_says_how_to_start_one(uri: str) -> None:
 
 def test_a_run_that_is_no_sweep_is_refused(project: Project) -> None:
     found = finish(project)
-    with pytest.raises(StoreError, match=f"run {found.replicates[0].run_id} is no sweep"):
+    with pytest.raises(StoreError, match=f"run {found.replicates[0].run_id} is not a sweep"):
         find_sweep(found.replicates[0].run_id, uri=project.tracking_uri)
 
 

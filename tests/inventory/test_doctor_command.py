@@ -66,7 +66,7 @@ def test_the_table_says_what_how_many_which_and_what_a_repair_does(
     assert "the lease of a trial that does not run" in out
     assert "and 0 more" not in out
     assert "it ends as KILLED, and goes on in the same run" in " ".join(out.split())
-    assert "rothamsted doctor --repair mends" in out
+    assert "rothamsted doctor --repair repairs" in out
     assert main(["doctor", "--repair", "--yes"]) == 0
     assert "not finished: toys; the command that started a sweep goes on with it" in capsys.readouterr().out
 

@@ -77,7 +77,7 @@ MISTAKES = {
     "text for a number": ("steps: 10", "steps: ten", "4: parameters.steps: ", "not 'ten'"),
     "quoted text for a number": ("steps: 10", "x: '1e-3'", "4: parameters.x: ", "not the text '1e-3'"),
     "number for a whole number": ("steps: 10", "steps: 10.0", "4: parameters.steps: ", "10.0"),
-    "number for a truth value": ("steps: 10", "fail: 1", "4: parameters.fail: ", "truth value"),
+    "number for a truth value": ("steps: 10", "fail: 1", "4: parameters.fail: ", "boolean"),
     "whole numbers asked for": (
         "space:",
         "space:\n  n_points: {low: 10.0, high: 20.0, points: 2}",
@@ -94,7 +94,7 @@ MISTAKES = {
     "quoted text in a range": ("1.0e-3", "'1e-3'", "6: space.lr.low: ", "must be a finite number, not '1e-3'"),
     "not a number": ("1.0e-3", ".nan", "6: space.lr.low: ", "must be a finite number, not .nan"),
     "infinity": ("high: 1.0,", "high: inf,", "6: space.lr.high: ", "must be a finite number, not inf"),
-    "a truth value of YAML 1.1": ("toy-lr", "no", "2: name: ", "takes no for a truth value"),
+    "a truth value of YAML 1.1": ("toy-lr", "no", "2: name: ", "reads no as a boolean"),
     "a date": ("toy-lr", "2025-01-01", "2: name: ", "takes 2025-01-01 for a date; quote it"),
     "base sixty": ("name:", "timeout: 1:30\nname:", "2: timeout: ", "1:30 is not a decimal number"),
     "a leading zero": ("steps: 10", "steps: 010", "4: parameters.steps: ", "010 is not a decimal number"),
@@ -138,7 +138,7 @@ MISTAKES = {
         "2: replicates.count: ",
         "2 replicates, but 3 seeds",
     ),
-    "seed twice": ("name:", "replicates: {seeds: [4, 4]}\nname:", "2: replicates.seeds: ", "4 stands twice"),
+    "seed twice": ("name:", "replicates: {seeds: [4, 4]}\nname:", "2: replicates.seeds: ", "4 is given twice"),
     "seed that is none": ("name:", "replicates: {seeds: [a]}\nname:", "2: replicates.seeds[0]: ", "not 'a'"),
     "negative seed": ("name:", "replicates: {seeds: [-1]}\nname:", "2: replicates.seeds[0]: ", "not -1"),
     "no replicate": ("name:", "replicates: 0\nname:", "2: replicates.count: ", "not 0"),
@@ -146,7 +146,7 @@ MISTAKES = {
         "name:",
         "replicates: {count: 3, racing: {min: 3, max: 9}}\nname:",
         "2: replicates.count: ",
-        "stands beside racing",
+        "cannot be given with racing",
     ),
     "racing and seeds": (
         "name:",
@@ -215,7 +215,7 @@ MISTAKES = {
         "2: promote: ",
         "models is none; remove one of the two",
     ),
-    "fresh seed twice": ("name:", "confirm: {seeds: [9, 9]}\nname:", "2: confirm.seeds: ", "9 stands twice"),
+    "fresh seed twice": ("name:", "confirm: {seeds: [9, 9]}\nname:", "2: confirm.seeds: ", "9 is given twice"),
     "fresh seeds and count": (
         "name:",
         "confirm: {replicates: 3, seeds: [8, 9]}\nname:",
@@ -226,7 +226,7 @@ MISTAKES = {
         "name:",
         "confirm: {first_seed: 8, seeds: [8, 9]}\nname:",
         "2: confirm.first_seed: ",
-        "stands beside seeds",
+        "cannot be given with seeds",
     ),
     "no room for fresh seeds": (
         "name:",

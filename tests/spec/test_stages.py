@@ -124,7 +124,7 @@ MISTAKES = {
         {"steps": "5"},
         "which wins over it",
     ),
-    "seeds twice": ("[{}, {keep: 2, replicates: {seeds: [1, 1]}}]", {}, "stages[1].replicates.seeds: 1 stands twice"),
+    "seeds twice": ("[{}, {keep: 2, replicates: {seeds: [1, 1]}}]", {}, "stages[1].replicates.seeds: 1 is given twice"),
 }
 
 

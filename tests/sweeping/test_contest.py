@@ -254,7 +254,7 @@ def test_a_contest_does_not_take_the_name_of_a_sweep(here: Project) -> None:
         ({"labels": ["a"]}, SpecError, "2 contestants and 1 labels"),
         ({"labels": ["a", "a"]}, SpecError, "labels must differ"),
         ({"seeds": ()}, SpecError, "has no seeds"),
-        ({"seeds": (1, 1)}, SpecError, "contest toys.contest: replicates.seeds: 1 stands twice"),
+        ({"seeds": (1, 1)}, SpecError, "contest toys.contest: replicates.seeds: 1 is given twice"),
         ({"name": "a contest"}, SpecError, "contest a contest: name: must be at most 100 letters"),
         ({"study": "toys"}, UserError, "study 'toys' is not an entry point"),
         ({"root": Path("/")}, UserError, "/MLproject: there is no such file"),

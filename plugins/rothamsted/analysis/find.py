@@ -49,7 +49,7 @@ def find_sweep(reference: str, *, uri: str) -> tuple[FoundRun, str]:
             run = tracking.find_run(run.tags[tags.CONTINUES], uri=uri)
         if run is not None and run.tags.get(tags.ROLE) == "sweep":
             return run, ""
-        what = "is no sweep" if run is not None else "does not exist"
+        what = "is not a sweep" if run is not None else "does not exist"
         raise StoreError(f"sweep: run {reference} {what}; {_known(_names(uri))}")
     found = tracking.find_runs(None, {tags.ROLE: "sweep", tags.SWEEP: reference}, uri=uri)
     if not found:

@@ -50,7 +50,7 @@ class ResultRow:
         try:
             return float(value)
         except OverflowError:  # a whole number of 300 digits
-            raise DataError(f"{self.place}: {name} is more than a float holds; correct it") from None
+            raise DataError(f"{self.place}: {name} is too large for a float; correct it") from None
 
 
 def read_rows(

@@ -22,7 +22,7 @@ NOT_DONE = 3
 
 
 def doctor(arguments: Sequence[str]) -> int:
-    """Check both databases and the artifacts against each other, and mend what can be mended.
+    """Check both databases and the artifacts against each other, and repair what can be repaired.
 
     Exit status 0: nothing was found, or all of it is mended; 1: something is left.
     """
@@ -46,15 +46,15 @@ def doctor(arguments: Sequence[str]) -> int:
     n_mendable = sum(bool(one.changes) for one in findings.damages)
     mended, left = 0, list[str]()
     if n_mendable and not mends:
-        screen.say(f"rothamsted doctor --repair mends {n_mendable} of them")
-    elif n_mendable and not (is_sure or is_agreed(screen, f"Mend {n_mendable} of them?", command="doctor")):
-        screen.say("nothing is mended")
+        screen.say(f"rothamsted doctor --repair repairs {n_mendable} of them")
+    elif n_mendable and not (is_sure or is_agreed(screen, f"Repair {n_mendable} of them?", command="doctor")):
+        screen.say("nothing is repaired")
     elif n_mendable:
         from rothamsted.inventory.care.repair import repair_all
 
         done = repair_all(findings, look, uri=uri, storage=storage)
         mended, left = done.n_done, list(done.left)
-        screen.say(f"{mended} mended", *(f"left: {line}" for line in left))
+        screen.say(f"{mended} repaired", *(f"left: {line}" for line in left))
         if unfinished := done.unfinished:
             screen.say(f"not finished: {', '.join(unfinished)}; the command that started a sweep goes on with it")
         _show(done.after.damages, screen)

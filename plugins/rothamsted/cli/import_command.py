@@ -36,7 +36,7 @@ def import_runs(arguments: Sequence[str]) -> int:
     if address is None:
         raise UserError(f"rothamsted {command}: source= is missing; give a folder, a file or an address")
     if experiment is not None and (not experiment.strip() or text_fault(experiment, most=MAX_NAME)):
-        raise UserError(f"rothamsted {command}: experiment= is no name; give one of at most {MAX_NAME} characters")
+        raise UserError(f"rothamsted {command}: experiment= is not a name; give one of at most {MAX_NAME} characters")
     is_dry, checksum = take_truth(found, "dry_run", command), checked_checksum(take(found, "checksum"))
     options = {key: text for key, text in found.items() if text != ""}
     zone_of(options.get("time_zone"))

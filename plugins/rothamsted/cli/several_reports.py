@@ -36,7 +36,7 @@ def lines_of(arguments: Sequence[str]) -> list[list[str]]:
         return [] if len(line.words) < 2 or keys.get("format") else each_alone(arguments, command="report")
     named = next(iter([*line.words, *(keys[key] for key in ("sweep", "experiment") if keys.get(key))]), None)
     if named is not None:
-        raise UserError(f"rothamsted report: {named} stands beside --all; give one of the two")
+        raise UserError(f"rothamsted report: {named} cannot be given with --all; give one of the two")
     if keys.get("format"):
         raise UserError("rothamsted report: --all writes pages; name the sweeps whose figures are wanted")
     from rothamsted.inventory.sweeps import list_sweeps

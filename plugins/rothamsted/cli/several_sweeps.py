@@ -28,10 +28,10 @@ def files_of(arguments: Sequence[str], *, command: str) -> list[list[str]]:
         return each_alone(arguments, command=command)
     if line.words or "config" in keys:
         word = line.words[0] if line.words else keys["config"]
-        raise UserError(f"rothamsted {command}: {word} stands beside all={folder}; give one of the two")
+        raise UserError(f"rothamsted {command}: {word} cannot be given with all={folder}; give one of the two")
     files = sorted(path for pattern in ("*.yaml", "*.yml") for path in Path(folder).glob(pattern))
     if not files:
-        what = "holds no sweep file (*.yaml)" if is_folder(folder) else "is no folder"
+        what = "holds no sweep file (*.yaml)" if is_folder(folder) else "is not a folder"
         raise UserError(f"rothamsted {command}: all={folder}: {what}; give a folder with sweep files")
     rest = [f"--{key}={value}" for key, value in keys.items()] + [f"--{name}" for name in line.common]
     return [[f"--config={path}", *rest] for path in files]

@@ -188,10 +188,10 @@ USAGES: Mapping[str, Usage] = {
         completes="sweep",
     ),
     "doctor": Usage(
-        does="Check both databases and the artifacts against each other, and mend what can be mended.",
+        does="Check both databases and the artifacts against each other, and repair what can be repaired.",
         keys={
             "sweep": "names of sweeps, a,b; by default all, and what belongs to none",
-            "repair": "mend what can be mended, after listing it",
+            "repair": "repair what can be repaired, after listing it",
             "folders": "with repair: delete folders of artifacts of no run, too, which may be of another store",
             "yes": "do not ask",
             "storage": _STORAGE,

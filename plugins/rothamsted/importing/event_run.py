@@ -59,9 +59,7 @@ class EventRun:
         """Return the notes, with a count of what is not a scalar."""
         lines = list(self.notes)
         if self.others:
-            lines.append(
-                f"no scalars, not taken over: {', '.join(f'{n} x {tag}' for tag, n in self.others.most_common(5))}"
-            )
+            lines.append(f"not scalars, left out: {', '.join(f'{n} x {tag}' for tag, n in self.others.most_common(5))}")
         return lines
 
 

@@ -76,7 +76,7 @@ def points_of(
     if n_without_step:
         notes.append(f"{n_without_step} rows have no whole number as {step_key} and are left out")
     for name in sorted(numeric & words.keys()):
-        notes.append(f"{words[name]} values of {name} are no numbers and are left out")
+        notes.append(f"{words[name]} values of {name} are not numbers and are left out")
     if lost := [name for name in words if name not in left | numeric and (not only or name in only)]:
         notes.append(f"no numbers, so no metrics: {', '.join(lost[:5])}{' …' if len(lost) > 5 else ''}")
 

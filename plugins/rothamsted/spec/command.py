@@ -233,7 +233,7 @@ def _pieces(word: str) -> tuple[Piece, ...]:
         shown = f"{{{piece.name}{':' if piece.form else ''}{piece.form}}}"
         if piece.name is not None and (not piece.name or conversions or piece.form not in ("", FLAG, NO_FLAG)):
             way = f"double braces that mean themselves ({{{{ }}}}), or write one of {_MEANINGS}"
-            raise CommandError(f"{word!r}: {shown} is no placeholder; {way}")
+            raise CommandError(f"{word!r}: {shown} is not a placeholder; {way}")
         if piece.name in SPECIAL and piece.form:
             raise CommandError(f"{word!r}: {{{piece.name}}} has no form {piece.form}; remove it")
         if (piece.name in _ALONE or piece.form) and (len(found) > 1 or piece.text):

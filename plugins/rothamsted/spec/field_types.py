@@ -64,7 +64,7 @@ def _rule(error: ValidationError) -> str:
 
 
 def _kind(value: Any) -> str:
-    for kind, name in ((bool, "truth value"), (int, "whole number"), (float, "number"), (str, "text")):
+    for kind, name in ((bool, "boolean"), (int, "whole number"), (float, "number"), (str, "text")):
         if isinstance(value, kind):
             return name
     return ""

@@ -67,7 +67,7 @@ class Objective(BaseModel):
             return raw
         name = raw.get("name") or SCORE
         if raw.get("metric") not in (None, name):
-            raise refusal(f"metric {raw['metric']!r} stands beside expression; give one of the two")
+            raise refusal(f"metric {raw['metric']!r} cannot be given with expression; give one of the two")
         return {**raw, "name": name, "metric": name}
 
     @model_validator(mode="after")
@@ -78,7 +78,7 @@ class Objective(BaseModel):
         elif self.metric in Expression(self.expression).names:
             raise refusal(f"name {self.metric!r} is that of a metric in the expression; give the score another name")
         elif self.artifact is not None:
-            raise refusal("expression and artifact stand side by side; give one of the two")
+            raise refusal("expression and artifact cannot be given together; give one of the two")
         if self.artifact is not None and self.reduce != "last":
             raise refusal(f"reduce {self.reduce!r} needs a curve, and an artifact holds one number; remove reduce")
         return self

@@ -29,8 +29,8 @@ def find_here(root: Path) -> list[str]:
 def functions_of(path: Path) -> list[str]:
     """The functions of a script that could be studies: marked with @study, else those with a parameter `seed`."""
     try:
-        text = read_given_text(path, way_out="mend it")
-        with reading(path, way_out="mend it"):
+        text = read_given_text(path, way_out="correct it")
+        with reading(path, way_out="correct it"):
             tree = ast.parse(text)
     except UserError:  # a file that is no program has no functions
         return []

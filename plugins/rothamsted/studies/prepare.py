@@ -113,7 +113,7 @@ def _read(dataset: str, option: inspect.Parameter, text: str) -> Any:
             return adapter.validate_strings(text)
         return adapter.validate_python(load(text))
     except yaml.YAMLError as error:
-        reason = f"is no YAML: {' '.join(str(error).split())}"
+        reason = f"is not YAML: {' '.join(str(error).split())}"
     except ValidationError as error:
         rule = error.errors()[0]["msg"].removeprefix("Value error, ")
         reason = rule.replace("Input should be", "must be").replace(", unable to parse string as", ":")

@@ -25,7 +25,7 @@ from projects.files.reading import is_there, read_bytes, reading
 
 MODES = ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "HSV", "LAB")  # of 8 bits
 MOST_THREADS = 16
-_WAY_OUT = "mend or remove it, or leave such files out by data.damaged=skip"
+_WAY_OUT = "repair or remove it, or leave such files out by data.damaged=skip"
 VERSION = 2  # of what `decode_image` does; part of the name of kept arrays
 
 

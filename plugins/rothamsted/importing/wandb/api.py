@@ -93,7 +93,7 @@ def read(address: str, options: Mapping[str, str]) -> Iterator[ImportedRun]:
     """
     found = _ADDRESS.fullmatch(address)
     if found is None:
-        raise DataError(f"{address}: is no project of W&B; write {SCHEME}ENTITY/PROJECT")
+        raise DataError(f"{address}: is not a project of W&B; write {SCHEME}ENTITY/PROJECT")
     entity, project, run = found["entity"], found["project"], found["run"]
     filters = {"group": group} if (group := options.get("group")) else {}
     filters |= {"name": run} if run else {}

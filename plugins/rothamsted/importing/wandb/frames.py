@@ -62,7 +62,7 @@ def records(path: Path, notes: list[str]) -> Iterator[bytes]:
     if n_damaged:
         notes.append(f"{path.name}: {n_damaged} parts are damaged or too large, and left out")
     if is_cut or parts:
-        notes.append(f"{path.name}: its last record is cut off; what is whole before it is taken")
+        notes.append(f"{path.name}: its last record is cut off; the whole ones before it are kept")
 
 
 def _frames(block: bytes) -> Iterator[tuple[int, bytes]]:

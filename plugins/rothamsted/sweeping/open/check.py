@@ -148,7 +148,7 @@ def _task(sweep: Sweep) -> dict[str, str]:
     """Which factor is the task, and how scores of different tasks are put together."""
     if sweep.task is None:
         return {}
-    scale = {"range": "the range of the conditions' means", "none": "none, scores are taken as they are"}
+    scale = {"range": "the range of the conditions' means", "none": "none, scores stay as they are"}
     given = scale.get(sweep.task.scale, "as given") if isinstance(sweep.task.scale, str) else "as given"
     return {"task": f"{sweep.task.factor}: conditions are compared over its values; scale of each: {given}"}
 

@@ -206,7 +206,7 @@ def _unfit(array: Any) -> str:
         kind = type(array).__name__
         return f"a {kind}; give a NumPy array, of text np.array(['a', 'b']), or a mapping of names to arrays"
     if array.dtype.kind not in "biufU":
-        return f"an array of {array.dtype}; give one of numbers, truth values or text, such as np.array(['a', 'b'])"
+        return f"an array of {array.dtype}; give one of numbers, booleans or text, such as np.array(['a', 'b'])"
     return ""
 
 
