@@ -181,6 +181,16 @@ def count(n: int, noun: str, plural: str = "") -> str:
     return f"{n}{GAP}{noun if n == 1 else plural or noun + 's'}"
 
 
+def plain_count(n: int, noun: str, plural: str = "") -> str:
+    """Write a number of things as `count` does, with an ordinary blank, for lines of a terminal."""
+    return count(n, noun, plural).replace(GAP, " ")
+
+
+def verb(n: int, one: str, several: str) -> str:
+    """Write the verb of a number of things: `verb(1, "is", "are")` is "is"."""
+    return one if n == 1 else several
+
+
 def joined(words: Iterable[str]) -> str:
     """Join words as a sentence does: "a, b and c"."""
     *first, last = list(words) or [""]

@@ -94,7 +94,8 @@ def test_a_sweep_that_was_stopped_is_read_as_it_stands_and_marked(project: Proje
     found = read_sweep("toys", uri=project.tracking_uri)
     assert not found.is_complete
     assert any(
-        "1 of 6 conditions have ended; analysed as it stands" in mark or "2 of 6" in mark for mark in found.marks
+        "1 of 6 conditions has ended; analysed with the results so far" in mark or "2 of 6" in mark
+        for mark in found.marks
     )
     outcomes = {r.outcome for r in found.replicates}
     assert "finished" in outcomes

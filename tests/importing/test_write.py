@@ -149,7 +149,7 @@ def test_names_texts_and_tags_that_mlflow_cannot_hold_are_changed_by_one_rule_an
     kept = read_text(found.run_id, "imported.json", uri=place.uri)
     assert kept is not None
     assert "y" * 7_000 in kept
-    assert any("called otherwise in MLflow: param 'lr+warm' is lr_warm_2" in note for note in done.notes)
+    assert any("renamed in MLflow: param 'lr+warm' is lr_warm_2" in note for note in done.notes)
 
 
 @pytest.mark.parametrize(

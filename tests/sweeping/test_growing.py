@@ -299,7 +299,7 @@ def test_a_sweep_that_another_process_runs_does_not_grow(project: Project) -> No
     assert first.queue.lease("elsewhere:1:1").take(60.0)  # a living process of another machine
     with pytest.raises(ResumeError) as refusal:
         project.start({**TOYS, "replicates": {"count": 3}})
-    assert "another process runs it as it was; stop that one" in str(refusal.value)
+    assert "another process runs the sweep by the old file; stop that process" in str(refusal.value)
 
 
 KILLED_AFTER_THREE = """

@@ -10,6 +10,7 @@ from rothamsted.cli.arguments import each_alone, read_line, take
 from rothamsted.cli.screen import screen_of
 from rothamsted.errors import UserError
 from rothamsted.named_files import is_folder
+from rothamsted.wording import verb
 
 _WORDS = {0: "done", 1: "failed", 2: "not started: a mistake", 3: "not finished", 130: "stopped", 143: "stopped"}
 _STOPPED = (130, 143)
@@ -63,5 +64,6 @@ def run_all(
     for path, status, seconds in rows:
         screen.say(f"{path:{width}}  {_WORDS.get(status, 'failed')} (status {status}), {seconds:.1f} s")
     if len(rows) < len(lines):
-        screen.say(f"{len(lines) - len(rows)} more were not begun; give the same command again to go on")
+        n_left = len(lines) - len(rows)
+        screen.say(f"{n_left} more {verb(n_left, 'was', 'were')} not begun; give the same command again to go on")
     return worst(statuses)
