@@ -233,9 +233,9 @@ def test_runs_of_strangers_are_compared_over_tasks(project: Project, call: Call)
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("--task", "method"), "task=method: there is one task only"),
+        (("--task", "method"), "task=method: there is only one task"),
         (("--task", "nothing"), "no run has a parameter or tag 'nothing'"),
-        (("--task_scale", "none"), "task_scale=none goes with task=FACTOR"),
+        (("--task_scale", "none"), "task_scale=none needs task=FACTOR"),
         (("--task", "data", "--task_scale", "log"), "must be range, none, or the ends of each task's scale"),
         (("--task", "data", "--task_scale", "{a: [0, 1]}"), "scale: no ends for b"),
     ],

@@ -120,7 +120,7 @@ def test_what_cannot_be_drawn_is_refused_in_one_line(
 
 def test_a_key_of_figures_without_a_format_is_refused(swept: Project, call: Call) -> None:
     status, _, err = call("report", "--sweep", "toys", "--size", "85")
-    assert (status, err) == (2, "error: rothamsted report: size is of figures; give format=png,svg,pdf with it\n")
+    assert (status, err) == (2, "error: rothamsted report: size is for figures; give format=png,svg,pdf with it\n")
 
 
 def test_the_page_shows_the_curve_of_one_condition_by_its_values(swept: Project, call: Call) -> None:

@@ -111,14 +111,16 @@ def find_last_stage(reference: str, *, uri: str) -> Staged:
         wanted = {tags.ROLE: "sweep", tags.SWEEP: name, tags.STAGE_OF: first.run_id}
         found = tracking.find_runs([run.experiment_id], wanted, uri=uri)
         if not found:
-            raise StoreError(f"sweep {reference}: its next stage, {name}, has not begun; give the sweep again to go on")
+            raise StoreError(
+                f"sweep {reference}: its next stage, {name}, has not begun; give the sweep's command again"
+            )
         last = found[-1]
     on = f"{run.tags.get(tags.SWEEP)} went on in stages; {last.tags.get(tags.SWEEP)} is the last"
     return Staged(first=first, last=last, mark="; ".join([*filter(None, [mark]), *([on] if last is not run else [])]))
 
 
 def _no_run(reference: str) -> StoreError:
-    return StoreError(f"compare: there is no sweep and no run called '{reference}'")
+    return StoreError(f"compare: there is no sweep and no run called '{reference}'; rothamsted list shows the sweeps")
 
 
 def _no_sweep(reference: str, names: Iterable[str]) -> StoreError:

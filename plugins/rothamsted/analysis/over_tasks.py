@@ -127,7 +127,9 @@ def _levels(dataset: Dataset, factor: str) -> tuple[str, ...]:
     first = {identity(level): shown(level) for level in found.levels}
     if len(first) < 2:
         only = ", ".join(first.values()) or "none"
-        raise UserError(f"task={factor}: there is one task only ({only}), nothing to compare over; leave task out")
+        raise UserError(
+            f"task={factor}: there is only one task ({only}), so there is nothing to compare; leave task out"
+        )
     return tuple(first.values())
 
 

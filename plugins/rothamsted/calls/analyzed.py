@@ -80,7 +80,9 @@ def analyze(
     elif found is None:
         dataset = _of_experiment(str(data), metric, direction, reduce, groups, replicate_by)
     elif replicate_by is not None:
-        raise UserError(f"{PLACE}: replicate_by={replicate_by!r} goes with group_by; a sweep knows its seeds")
+        raise UserError(
+            f"{PLACE}: replicate_by={replicate_by!r} needs group_by; leave it out for a sweep, which knows its seeds"
+        )
     else:
         dataset = _with_objective(found, metric, direction, reduce)
     if where and rows is None:

@@ -41,7 +41,7 @@ def progress_lines(progress: SweepProgress, *, now: Callable[[], float] = time.t
         lines.append(f"  expected end {end:%H:%M:%S}, in {_duration(progress.seconds_left)}")
     lines.append(f"  best so far: {_best(listed)}" if listed.best is not None else "  best so far: none yet")
     if listed.state == "unfinished":
-        lines.append("  to go on: give the command that started it again")
+        lines.append("  to go on: repeat the command that started it")
     return [*lines, *([f"  note: {listed.note}"] if listed.note else [])]
 
 

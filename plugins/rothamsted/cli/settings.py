@@ -121,7 +121,7 @@ def take_task(found: dict[str, str], command: str) -> Task | None:
     factor, scale = take(found, "task"), take(found, "task_scale")
     if factor is None:
         if scale is not None:
-            raise UserError(f"rothamsted {command}: task_scale={scale} goes with task=FACTOR")
+            raise UserError(f"rothamsted {command}: task_scale={scale} needs task=FACTOR; give it, too")
         return None
     try:
         return Task(factor=factor, scale="range" if scale is None else parse_override("task_scale", scale))
@@ -135,7 +135,7 @@ def take_objective(found: dict[str, str], command: str) -> Objective | None:
     metric, direction, reduce = take(found, "metric"), take(found, "direction"), take(found, "reduce", "last") or "last"
     if metric is None:
         if direction is not None:
-            raise UserError(f"rothamsted {command}: direction={direction} goes with metric=NAME")
+            raise UserError(f"rothamsted {command}: direction={direction} needs metric=NAME; give it, too")
         return None
     if direction is None:
         direction = "maximize" if any(word in metric.lower() for word in _HIGHER_IS_BETTER) else "minimize"
