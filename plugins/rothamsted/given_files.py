@@ -145,7 +145,7 @@ def check_folder_to_make(folder: Path, *, place: str, way_out: str, error: type[
                 continue
             break
         if not above.is_dir():
-            raise error(f"{place}: {above} is a file, and a folder is wanted; {way_out}")
+            raise error(f"{place}: {above} is a file, and must be a folder; {way_out}")
         longest = os.pathconf(above, "PC_NAME_MAX")
         if any(len(os.fsencode(part)) > longest for part in folder.relative_to(above).parts):
             raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))

@@ -216,7 +216,7 @@ def test_through_a_server_what_it_can_be_asked_is_compared_and_the_rest_is_said(
     assert swept(empty_project, CONFIRMED) == 0
     status, found = doctor(capsys)
     assert (status, found["findings"]) == (0, [])
-    assert [line for line in found["notes"] if line.startswith("a tracking server is asked for runs alone")]
+    assert [line for line in found["notes"] if line.startswith("of a tracking server only the runs are checked")]
     with open_recorder(server_uri) as recorder:
         [run_id] = [one["run_id"] for one in _runs(server_uri, "sweep")]
         recorder.resume_run(run_id)

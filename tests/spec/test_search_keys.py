@@ -290,7 +290,7 @@ MISTAKES = {
     ),
     "a race of several objectives": (
         f"replicates: {{racing: {{}}}}\nobjective: {TWO}",
-        "a race is for the best by one",
+        "a race needs one objective",
     ),
 }
 

@@ -139,7 +139,7 @@ def test_of_no_finite_value_the_note_says_both_things() -> None:
 def test_no_spread_at_all_is_flagged(value: float, n: int) -> None:
     description = describe([value] * n)
     assert (description.is_constant, description.sd) == (True, 0.0)
-    assert description.note == f"all {n} values are equal: an interval of no width says nothing of the spread"
+    assert description.note == f"all {n} values are equal: an interval of no width says nothing about the spread"
 
 
 def test_the_least_spread_is_not_called_constant() -> None:

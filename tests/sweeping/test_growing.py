@@ -199,7 +199,7 @@ REFUSED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "a race": (
         {**TOYS, "replicates": {"racing": {"min": 3, "max": 5}}},
         {**TOYS, "replicates": {"racing": {"min": 3, "max": 9}}},
-        "replicates.racing.max: 5 -> 9: a race keeps its conditions and looks",
+        "replicates.racing.max: 5 -> 9: the error rate of a race holds only for",
     ),
     "the objective of a pruner": (
         {**TOYS, "pruner": "median"},

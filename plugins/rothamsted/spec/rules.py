@@ -152,7 +152,7 @@ def _check_race(sweep: Sweep, document: Document) -> None:
         reason = f"{racing.step} is more than the {racing.max - racing.min} from min to max; give a smaller one"
         raise document.error(("replicates", "racing", "step"), reason)
     if len(sweep.objectives) > 1:
-        reason = "a race is for the best by one objective, and there are several; give count: N"
+        reason = "a race needs one objective, and there are several; give count: N"
         raise document.error(("replicates", "racing"), reason)
 
 

@@ -78,7 +78,7 @@ def describe(
     summary = summarize_values(finite[:, None])
     known = {key: float(summary[key][0]) for key in ("mean", "sd", "sem", "median", "min", "max")}
     is_constant = n > 1 and known["min"] == known["max"]
-    no_width = f"all {n} values are equal: an interval of no width says nothing of the spread"
+    no_width = f"all {n} values are equal: an interval of no width says nothing about the spread"
     if metric.is_share and metric.rows is None:
         no_width += "; declare rows= of the metric, if it is a share of rows"
     remarks = [

@@ -178,7 +178,10 @@ class Study:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the function that the study was made of, as if it were none."""
         if self.function is None:
-            raise StudyError(f"study {self.name!r}: is made of no function; drive it, or call its train")
+            raise StudyError(
+                f"study {self.name!r}: was not made from a function and cannot be called; run it with main(), or "
+                "call its train"
+            )
         return self.function.call(*args, **kwargs)
 
     def main(self, argv: Sequence[str] | None = None) -> None:

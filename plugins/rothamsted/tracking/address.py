@@ -120,7 +120,9 @@ def check_address(uri: str) -> str:
         raise StoreError(f"tracking URI {hidden(uri)}: {kind!r} is not a kind of store; use {_SCHEMES}")
     is_server = kind not in ("", "file", "sqlite")
     if not uri.isprintable() or (is_server and " " in uri) or (kind in ("http", "https") and not host):
-        raise StoreError(f"tracking URI {hidden(uri)}: names no host, or holds what no address does; write {_SCHEMES}")
+        raise StoreError(
+            f"tracking URI {hidden(uri)}: names no host, or holds a character that no address has; write {_SCHEMES}"
+        )
     if kind == "sqlite" and _of_database(uri) is None:
         raise StoreError(f"{place}: a database in memory is lost at the end; use sqlite:///PATH")
     return kind

@@ -16,7 +16,7 @@ import numpy as np
 
 from rothamsted.metric import SUMMARY_KEYS, Metric, declared
 from rothamsted.promotion.types import ConstraintResult, Evidence, EvidenceRun
-from rothamsted.wording import count, joined, level_percent, number
+from rothamsted.wording import count, joined, level_percent, number, verb
 
 STATISTICS = tuple(key for key in SUMMARY_KEYS if key not in ("sem", "n"))
 OPERATORS: Mapping[str, Callable[[float, float], bool]] = {
@@ -112,12 +112,12 @@ def _check(
     if n_finite < len(finished):
         missing = len(finished) - n_finite
         reason = (
-            f"{missing} of {count(len(finished), 'replicate')} {'has' if missing == 1 else 'have'} no finite "
+            f"{missing} of {count(len(finished), 'replicate')} {verb(missing, 'has', 'have')} no finite "
             f"{constraint.metric}"
         )
         return _unmet(constraint, value, reason)
     if math.isnan(value):
-        why = "one replicate has" if n_finite == 1 else f"{n_finite} values on an end of their range have"
+        why = "one replicate has" if n_finite == 1 else f"{n_finite} values, all at one end of their range, have"
         return _unmet(constraint, value, f"{why} no {constraint.statistic}")
     is_met = OPERATORS[constraint.sign](value, constraint.bound)
     at = f", {level_percent(level)}" if constraint.statistic.startswith("ci_") else ""
