@@ -104,7 +104,7 @@ class Pruner(BaseModel):
     Attributes:
         name: The name of the pruner.
         options: The options of the pruner; a file writes them beside the name. `wrapped` is a mapping with a name and
-            options again. Numbers of steps may be of epochs, "3 epochs".
+            options again. A number of steps may be given in epochs, "3 epochs".
     """
 
     model_config = CONFIG
@@ -128,7 +128,7 @@ class EarlyStopping(BaseModel):
     """A replicate ends when its own curve no longer improves.
 
     Attributes:
-        patience: A replicate ends after so many measurements without improvement.
+        patience: After how many measurements without improvement a replicate ends.
         min_delta: Only a value that is better than the best so far by more than this counts as an improvement.
         metric: The metric that should improve. By default the objective's.
         direction: The direction in which that metric improves. By default the objective's.
@@ -148,7 +148,7 @@ class ParametersFrom(BaseModel):
     Attributes:
         sweep: The name of the other sweep, in the same storage.
         take: Which condition to take: the confirmed winner, or the best of the search.
-        run_id: The run of the other sweep. It is written when the values are taken, as are the next two.
+        run_id: The run of the other sweep. This key and the next two are written when the values are taken.
         values: The values that were taken: dotted name -> value.
         open_against: Conditions of the other sweep that could not be ruled out as the best, as labels.
     """
