@@ -122,7 +122,7 @@ def _n_rows(config: DataConfig, folder: Path, part: str, n_there: int) -> int:
     asked = config.n_rows(part)
     if n_there == 0 or (asked or 0) > n_there:
         raise DataProblem(
-            f"{folder}: has {n_there} {part} rows, {asked or 1} are needed; ask for fewer by data.n_{part}"
+            f"{folder}: has {n_there} {part} rows, but {asked or 1} are needed; ask for fewer by data.n_{part}"
         )
     return asked or n_there
 

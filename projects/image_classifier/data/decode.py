@@ -64,7 +64,7 @@ def decode_files(files: Sequence[Path], side: int, cache: Path) -> Decoded:
 
 def _kept(path: Path, n_files: int, side: int) -> Decoded | None:
     """What a cache holds; None where it is not there, or is not whole and is to be written anew."""
-    way_out = "remove it, it is made again"
+    way_out = "remove it; it will be made again"
     try:
         if not is_there(path, way_out=way_out):
             return None

@@ -148,7 +148,7 @@ def _why_no_text(folder: Path) -> str:
 def _check_within(path: Path, n_entries: int, vocabulary: list[Path]) -> None:
     smallest, largest = _range_of(path.absolute(), file_digest(path))
     if smallest < 0:
-        raise DataProblem(f"{path}: holds token {smallest}; tokens are numbers from 0 on, make the file again")
+        raise DataProblem(f"{path}: holds token {smallest}; tokens are numbers from 0 on; make the file again")
     if largest >= n_entries and vocabulary:
         raise DataProblem(
             f"{path}: holds token {largest}, and {vocabulary[0]} has {n_entries} entries; "

@@ -245,7 +245,7 @@ def test_a_state_of_another_network_is_refused_by_name() -> None:
     state = _states(quick())[1]
     with pytest.raises(ValueError, match=r"layers\.0\.weight is \[16, 784\] where this config has \[8, 784\]"):
         run([quick(model={"hidden_dims": [8]})], state)
-    with pytest.raises(ValueError, match="holds 1 members where these configs are 2"):
+    with pytest.raises(ValueError, match="has the length 1, and the number of configs is 2"):
         run([quick(), quick()], state)
 
 

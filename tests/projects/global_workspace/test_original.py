@@ -206,7 +206,7 @@ def test_a_table_of_names_alone_is_refused_without_a_warning_beside_it(folder: P
 def test_other_bins_than_the_file_has_are_refused(folder: Path) -> None:
     with pytest.raises(DataProblem, match=r"train targets are not multiples of 1/3 .* set data\.n_bins"):
         load_data(xor(folder, n_bins=4))
-    with pytest.raises(DataProblem, match="has 512 train rows, 513 are needed"):
+    with pytest.raises(DataProblem, match="has 512 train rows, but 513 are needed"):
         load_data(xor(folder, n_train=513))
 
 

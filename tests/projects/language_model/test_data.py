@@ -136,7 +136,7 @@ class TestRefusals:
         return str(error.value)
 
     def test_an_empty_text(self, tmp_path: Path) -> None:
-        assert self.refused(of_text(tmp_path, [], STORIES)).startswith("mine: is empty, there is no story in it")
+        assert self.refused(of_text(tmp_path, [], STORIES)).startswith("mine: is empty: there is no story in it")
 
     def test_an_empty_validation_text(self, tmp_path: Path) -> None:
         assert "mine: has no validation story of its own" in self.refused(of_text(tmp_path, STORIES, []))
