@@ -37,7 +37,7 @@ def name_fault(name: str, *, room: int = 0) -> str:
     if plain != name or plain.startswith(("..", "/")) or plain == ".":
         return f"MLflow takes a name as the path of a file, and this one would be {plain[:_SHOWN]!r}"
     if len(name) > MAX_NAME - room:
-        added = f", {room} of them for what is made of it, such as {name[:8]}…/ci_high" if room else ""
+        added = f", {room} of them for the names that are made from it, such as {name[:8]}…/ci_high" if room else ""
         return f"the name has {len(name)} characters, and MLflow keeps {MAX_NAME}{added}"
     return ""
 

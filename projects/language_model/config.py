@@ -95,7 +95,8 @@ class Config(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     checkpoint_interval: int | None = Field(
         default=None,
         ge=1,
-        description="updates between two sets of weights kept as artifacts, beside the best; none: the best alone",
+        description="updates between two sets of weights kept as artifacts, in addition to the best; none: only the "
+        "best",
     )
     sample_tokens: int = Field(default=48, ge=0, description="tokens of text written at each evaluation; 0: none")
     sample_prompt: str = Field(default="Once upon a time", min_length=1, description="how the written text begins")

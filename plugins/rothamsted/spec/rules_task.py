@@ -33,7 +33,7 @@ def check_task(sweep: Sweep, document: Document) -> None:
             raise document.error((key,), "chooses single runs, but with task conditions are compared over "
             "all tasks; remove one of the two")  # fmt: skip
     if sweep.replicates.racing is not None:
-        reason = "would drop a condition on one task alone; give replicates: {count: N}"
+        reason = "would drop a condition by the results on one task; give replicates: {count: N}"
         raise document.error(("replicates", "racing"), f"cannot be given with task: {reason}")
     if len(sweep.objectives) > 1:
         raise document.error(("objective",), "several objectives cannot be given with task; give one")

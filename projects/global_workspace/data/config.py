@@ -27,7 +27,9 @@ class VisualVaeConfig(BaseModel, frozen=True, extra="forbid"):
     latent: int = Field(default=8, ge=1, description="size of the latent vector")
     width: int = Field(default=8, ge=1, description="channels of the first convolution; 32 is the published network")
     beta: float = Field(default=0.1, ge=0, allow_inf_nan=False, description="weight of the KL divergence")
-    n_items: int = Field(default=20_000, ge=1, description="items of its own to train on; of a folder: at most so many")
+    n_items: int = Field(
+        default=20_000, ge=1, description="items of its own to train on; of a folder: at most that many"
+    )
     steps: int = Field(default=2_000, ge=1, description="optimiser steps")
     batch_size: int = Field(default=32, ge=1, description="items a step")
     lr: float = Field(default=5.0e-3, gt=0, allow_inf_nan=False, description="highest learning rate (Adam, one cycle)")
@@ -40,7 +42,9 @@ class AttributeVaeConfig(BaseModel, frozen=True, extra="forbid"):
     latent: int = Field(default=10, ge=1, description="size of the latent vector")
     hidden: int = Field(default=64, ge=1, description="width of the hidden layers")
     beta: float = Field(default=0.05, ge=0, allow_inf_nan=False, description="weight of the KL divergence")
-    n_items: int = Field(default=20_000, ge=1, description="items of its own to train on; of a folder: at most so many")
+    n_items: int = Field(
+        default=20_000, ge=1, description="items of its own to train on; of a folder: at most that many"
+    )
     steps: int = Field(default=3_000, ge=1, description="optimiser steps")
     batch_size: int = Field(default=256, ge=1, description="items a step")
     lr: float = Field(default=2.0e-3, gt=0, allow_inf_nan=False, description="highest learning rate (Adam, one cycle)")

@@ -190,7 +190,9 @@ def _read_csv(path: Path) -> dict[str, np.ndarray]:
         with warnings.catch_warnings(action="ignore"):  # NumPy's warning of no rows, which is an error below
             numbers = np.loadtxt(file, delimiter=",", ndmin=2)
     if not len(numbers) or numbers.shape[1] != len(names):
-        raise DataProblem(f"{path}: {len(names)} names stand above {numbers.shape[1]} columns; {_WAY_OUT}")
+        raise DataProblem(
+            f"{path}: the number of names is {len(names)}, and that of columns {numbers.shape[1]}; {_WAY_OUT}"
+        )
     return dict(zip(names, numbers.T, strict=True))
 
 

@@ -199,7 +199,7 @@ def test_a_table_of_names_alone_is_refused_without_a_warning_beside_it(folder: P
     (folder / "val_xor_targets.npy").unlink()
     table = folder / "val_xor_targets.csv"
     table.write_text(table.read_text().partition("\n")[0] + "\n")
-    with warnings.catch_warnings(action="error"), pytest.raises(DataProblem, match="names stand above 1 columns"):
+    with warnings.catch_warnings(action="error"), pytest.raises(DataProblem, match="and that of columns 1"):
         load_data(xor(folder))
 
 

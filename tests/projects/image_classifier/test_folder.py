@@ -104,7 +104,7 @@ def test_skipped_files_are_named_once_each(root: Path, write: Write, caplog: pyt
     load(root, damaged="skip")
     assert [record.getMessage() for record in caplog.records] == [
         f"left out 1 unreadable files: {root}/b/04.png: is damaged or of another kind "
-        "(it is no picture of BMP, GIF, JPEG, PNG, PPM, TIFF, WEBP); "
+        "(it is not a picture in one of the formats BMP, GIF, JPEG, PNG, PPM, TIFF, WEBP); "
         "repair or remove it, or leave such files out by data.damaged=skip"
     ]
 

@@ -280,4 +280,4 @@ def _why_absent(module: str, code: StudyCode) -> str:
     inside = place.relative_to(code.root)
     if PurePosixPath(inside) in code.files or "site-packages" in inside.parts:
         return ""
-    return f"outside of {code.module}, whose files alone travel with the model; move it there"
+    return f"outside of {code.module}, and only the files of that package are saved with the model; move it there"
