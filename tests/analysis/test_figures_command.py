@@ -103,7 +103,7 @@ def test_all_draws_every_plot_that_applies_and_says_why_others_do_not(swept: Pro
         (("--where", "x=1 x=2"), "x is given twice"),
         (("--where", 'x="1'), "a quotation mark is not closed"),
         (("--smoothing", "ema:2"), "smoothing 'ema:2' is not known; write none, ema:WEIGHT"),
-        (("--size", "5"), "size=5 is the width in mm, 50 to 500"),
+        (("--size", "5"), "size=5 must be a width in mm from 50 to 500"),
         (("--plots", "outcomes"), "plots=outcomes: all 18 replicates of 6 conditions finished"),
         (("--smoting", "1"), "unknown keys smoting; did you mean smoothing?"),
     ],

@@ -69,7 +69,7 @@ def find_compared(reference: str, *, uri: str) -> FoundRun:
     if _RUN_ID.fullmatch(reference):
         run = tracking.find_run(reference, uri=uri)
         if run is None:
-            raise StoreError(f"compare: there is no run {reference}")
+            raise StoreError(f"compare: there is no run {reference}; give names of sweeps, or ids of runs")
         return run
     if sweeps := tracking.find_runs(None, {tags.ROLE: "sweep", tags.SWEEP: reference}, uri=uri, limit=1):
         return sweeps[0]
@@ -105,7 +105,9 @@ def find_last_stage(reference: str, *, uri: str) -> Staged:
     run, mark = find_sweep(reference, uri=uri)
     first = tracking.find_run(run.tags[tags.STAGE_OF], uri=uri) if tags.STAGE_OF in run.tags else run
     if first is None:
-        raise StoreError(f"sweep {reference}: the run of its first stage, {run.tags[tags.STAGE_OF]}, was deleted")
+        raise StoreError(
+            f"sweep {reference}: the run of its first stage, {run.tags[tags.STAGE_OF]}, was deleted; restore that run"
+        )
     last = run
     while (name := last.tags.get(tags.NEXT_SWEEP)) is not None:
         wanted = {tags.ROLE: "sweep", tags.SWEEP: name, tags.STAGE_OF: first.run_id}

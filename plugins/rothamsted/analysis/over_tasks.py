@@ -61,7 +61,7 @@ def grid_of(dataset: Dataset) -> Grid:
     """
     task = dataset.task
     if task is None:
-        raise UserError("task: no factor is marked as task")
+        raise UserError("task: no factor is marked as task; give task=FACTOR")
     levels = _levels(dataset, task.factor)
     numbers: dict[Hashable, int] = {}
     conditions: dict[int, Condition] = {}

@@ -76,7 +76,7 @@ def read_rows(
     """
     place = f"analyze {name}"
     if not rows:
-        raise StoreError(f"{place}: holds no results")
+        raise StoreError(f"{place}: holds no results; give others")
     needed = Expression(objective.expression).names if objective.expression is not None else {objective.metric}
     fields = [*group_by, *([replicate_by] if replicate_by else [])]
     _check_columns(rows, fields, needed, place)

@@ -63,7 +63,7 @@ def read_runs(
     runs = [r for r in tracking.find_runs([experiment_id], {}, uri=uri) if _is_result(r)]
     place = f"experiment {experiment}"
     if not runs:
-        raise StoreError(f"{place}: holds no runs to analyse")
+        raise StoreError(f"{place}: holds no runs to analyse; name another experiment")
     fields = [*group_by, *([replicate_by] if replicate_by else [])]
     _check_fields(fields, runs, place)
     known = sorted({name for run in runs for name in run.metrics})

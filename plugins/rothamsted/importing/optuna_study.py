@@ -46,7 +46,9 @@ def read(address: str, options: Mapping[str, str]) -> Iterator[ImportedRun]:
     study = read_other_study(address, options.get("study"))
     if not study.trials:
         waiting = f", {study.n_waiting} wait to be run" if study.n_waiting else ""
-        raise DataError(f"storage {masked(address)}: study '{study.name}' has no trial that was begun{waiting}")
+        raise DataError(
+            f"storage {masked(address)}: study '{study.name}' has no trial that was begun{waiting}; name another"
+        )
     for trial in study.trials:
         yield _run(study, trial)
 

@@ -58,11 +58,15 @@ def _check_factor(sweep: Sweep, document: Document) -> None:
     if not isinstance(domain, Choice) or len(domain.values) < 2:
         raise document.error(path, f"{factor!r} must be a choice of two tasks or more, such as [mnist, cifar10]")
     if len(sweep.space) < 2:
-        raise document.error(path, f"{factor!r} is all that the space has: there is nothing to compare over tasks")
+        raise document.error(
+            path, f"{factor!r} is all that the space has, so there is nothing to compare; add a factor"
+        )
     if domain.when:
         raise document.error(path, f"{factor!r} depends on other factors (when); every condition needs every task")
     if below := [name for name, other in sweep.space.items() if factor in other.when]:
-        raise document.error(path, f"{below[0]!r} depends on it (when): conditions would differ between tasks")
+        raise document.error(
+            path, f"{below[0]!r} depends on it (when), so conditions would differ between tasks; remove its when"
+        )
 
 
 def _check_scale(sweep: Sweep, document: Document) -> None:

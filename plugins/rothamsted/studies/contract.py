@@ -173,7 +173,11 @@ class Study:
             raise StudyError(f"study {self.name!r}: rtol must be a finite number of at least 0, not {self.rtol!r}")
         check_metrics(f"study {self.name!r}", self.metrics)
         if self.monitor and self.monitor not in field_names(self.config):
-            raise StudyError(f"study {self.name!r}: monitor {self.monitor!r} is not a field of {self.config.__name__}")
+            known = ", ".join(field_names(self.config))
+            raise StudyError(
+                f"study {self.name!r}: monitor {self.monitor!r} is not a field of {self.config.__name__}; "
+                f"known: {known}"
+            )
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the function that the study was made of, as if it were none."""

@@ -132,7 +132,9 @@ def _read_labels(folder: Path, part: str, n: int) -> np.ndarray:
     path = next((place / name for place in (folder, folder.parent) if _is_there(place / name)), folder / name)
     labels = _numbers(read_npy(path, way_out=_WAY_OUT), str(path))
     if labels.shape != (n, N_LABELS):
-        raise DataProblem(f"{path}: labels have the shape ({n}, {N_LABELS}) beside {n} targets, got {labels.shape}")
+        raise DataProblem(
+            f"{path}: labels have the shape ({n}, {N_LABELS}) for {n} targets, got {labels.shape}; {_WAY_OUT}"
+        )
     class_numbers(labels[:, 0], N_CLASSES, place=f"{path}: column 0", way_out=_WAY_OUT)
     return labels
 
@@ -145,7 +147,7 @@ def _read_latents(folder: Path, part: str, n: int) -> np.ndarray:
         found = found[:, 0]
     if found.ndim != 2 or len(found) < n:
         raise DataProblem(
-            f"{path}: latents are ({n} or more, d), or means and log variances (…, 2, d), got {found.shape}"
+            f"{path}: latents are ({n} or more, d), or means and log variances (…, 2, d), got {found.shape}; {_WAY_OUT}"
         )
     return found[:n]
 
