@@ -187,7 +187,7 @@ def test_power_says_how_many_replicates_a_difference_takes(swept: Project, call:
         (["analyze", "--sweep", "toys", "--experiment", "x"], "which runs?"),
         (["analyze", "--experiment", "Default"], "needs group_by"),
         (["analyze", "--experiment", "Default", "--group_by", "lr"], "needs metric=NAME"),
-        (["analyze", "--sweep", "nowhere"], "there is none called 'nowhere'"),
+        (["analyze", "--sweep", "nowhere"], "there is no sweep called 'nowhere'"),
         (["analyze", "--sweep", "toys", "--metric", "auc"], "no replicate has the metric 'auc'; logged: "),
         (["analyze", "--sweep", "toys", "--level", "95"], "level=95 must lie between 0 and 1"),
         (["analyze", "--sweep", "toys", "--interval", "z"], "interval=z: there is no interval 'z'; known: t"),

@@ -104,7 +104,7 @@ def test_a_sweep_that_was_stopped_is_read_as_it_stands_and_marked(project: Proje
 
 def test_an_unknown_sweep_is_refused_with_those_that_exist(project: Project) -> None:
     finish(project)
-    with pytest.raises(StoreError, match="there is none called 'toy' in this tracking store; known: toys"):
+    with pytest.raises(StoreError, match="there is no sweep called 'toy' in this tracking store; known: toys"):
         find_sweep("toy", uri=project.tracking_uri)
 
 

@@ -44,7 +44,7 @@ def alter(uri: str, run_id: str, metric: str) -> None:
 
 def test_an_unknown_sweep(uri: str, promoting: Promote, registry: ModelRegistry) -> None:
     log_sweep(uri, "first")
-    refuses(promoting, registry, "other", "there is none called 'other'.*known: first")
+    refuses(promoting, registry, "other", "there is no sweep called 'other'.*known: first")
 
 
 @pytest.mark.parametrize(

@@ -113,7 +113,7 @@ def test_the_runs_of_a_contest_say_what_they_are(here: Project) -> None:
 
 def test_a_contest_is_no_sweep_to_whoever_looks_for_one(here: Project) -> None:
     contest(here)
-    with pytest.raises(StoreError, match=r"there is none called 'toys\.contest'"):
+    with pytest.raises(StoreError, match=r"there is no sweep called 'toys\.contest'"):
         find_sweep("toys.contest", uri=here.tracking_uri)
 
 

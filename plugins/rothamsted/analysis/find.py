@@ -126,7 +126,7 @@ def _no_run(reference: str) -> StoreError:
 
 
 def _no_sweep(reference: str, names: Iterable[str]) -> StoreError:
-    return StoreError(f"sweep: there is none called '{reference}' in this tracking store; {_known(names)}")
+    return StoreError(f"sweep: there is no sweep called '{reference}' in this tracking store; {_known(names)}")
 
 
 def _names(uri: str) -> list[str]:

@@ -179,8 +179,8 @@ def _ended(outcome: str) -> str:
 
 def _scope(compute: Compute, analysis: Analysis) -> str:
     left = f" {count(compute.n_open, 'run')} without an end on record {verb(compute.n_open, 'is', 'are')} not in it."
-    of = "only this sweep, with earlier attempts of a replicate" if analysis.dataset.kind == "sweep" else "these runs"
+    of = "this sweep, with earlier attempts of a replicate" if analysis.dataset.kind == "sweep" else "these runs"
     return (
-        f"It counts all {count(compute.n_runs, 'run')} of {of}, failed ones too."
+        f"It counts all {count(compute.n_runs, 'run')} of {of}, and failed ones, too."
         f"{left if compute.n_open else ''} What was tried in other sweeps or by hand is not in it."
     )
