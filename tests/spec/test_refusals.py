@@ -238,7 +238,7 @@ MISTAKES = {
         "name:",
         "confirm: {keep: 13}\nname:",
         "2: confirm.keep: ",
-        "13 of 12 conditions; give at most 12",
+        "13 is more than the 12 conditions; give at most 12",
     ),
     "one fresh seed": ("name:", "confirm: {replicates: 1}\nname:", "2: confirm.replicates: ", "equal to 2, not 1"),
     "unknown key of a confirmation": (

@@ -166,7 +166,10 @@ def test_a_value_by_hand_is_the_value_of_its_domain(sweep_file: SweepFile) -> No
 # text before the toy's name -> what the one line says, the place in line 2 first
 MISTAKES = {
     "a sampler without conditions": ("sampler: gp\ntrials: 5", "sampler.name: gp cannot do a space with `when`; give"),
-    "an exhaustive budget above the size": ("sampler: exhaustive\ntrials: 13", "trials: 13 of 12 conditions"),
+    "an exhaustive budget above the size": (
+        "sampler: exhaustive\ntrials: 13",
+        "trials: 13 is more than the 12 conditions",
+    ),
     "an unknown pruner": ("pruner: medium", "pruner.name: there is no pruner 'medium'; did you mean median?"),
     "no pruner": ("pruner: {startup_trials: 3}", "pruner.name: is missing"),
     "an unknown option": ("pruner: {name: median, startup: 3}", "pruner.startup: is not an option of pruner median"),

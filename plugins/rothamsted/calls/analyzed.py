@@ -24,6 +24,7 @@ from rothamsted.metric import declared
 from rothamsted.space import among, identity
 from rothamsted.spec import Objective, Task
 from rothamsted.suggest import known_names
+from rothamsted.wording import rule_words
 
 PLACE = "rt.analyze"
 Direction = Literal["minimize", "maximize"]
@@ -230,7 +231,7 @@ def _objective(metric: str, expression: str | None, direction: str, reduce: Any)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
-        raise UserError(f"{PLACE}: {where}={first['input']!r}: {first['msg'].removeprefix('Value error, ')}") from None
+        raise UserError(f"{PLACE}: {where}={first['input']!r}: {rule_words(first['msg'])}") from None
 
 
 def _is(value: Any, wanted: Any) -> bool:

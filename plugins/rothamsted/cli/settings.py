@@ -22,6 +22,7 @@ from rothamsted.spec import Objective, Task
 from rothamsted.spec.document import parse_override
 from rothamsted.spec.rules_over import MEAN
 from rothamsted.spec.run_sections import BestMethod
+from rothamsted.wording import rule_words
 
 if TYPE_CHECKING:
     from rothamsted.analysis.settings import Settings
@@ -126,7 +127,7 @@ def take_task(found: dict[str, str], command: str) -> Task | None:
     try:
         return Task(factor=factor, scale="range" if scale is None else parse_override("task_scale", scale))
     except ValidationError as error:
-        reason = error.errors()[0]["msg"]
+        reason = rule_words(error.errors()[0]["msg"])
         raise UserError(f"rothamsted {command}: task_scale: {reason}") from None
 
 

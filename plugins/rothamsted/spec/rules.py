@@ -164,7 +164,7 @@ def _check_confirmation(sweep: Sweep, document: Document) -> None:
     n_conditions = (sweep.stages[-1].keep if sweep.stages else None) or sweep.trials or sweep.n_trials
     if confirm.keep > n_conditions:
         last = " of the last stage" if sweep.stages else ""
-        reason = f"{confirm.keep} of {n_conditions} conditions{last}; give at most {n_conditions}"
+        reason = f"{confirm.keep} is more than the {n_conditions} conditions{last}; give at most {n_conditions}"
         raise document.error(("confirm", "keep"), reason)
     _check_room(seeds, confirm.first_seed, document, "confirm")
     _check_list(confirm, "replicates", document, ("confirm",))

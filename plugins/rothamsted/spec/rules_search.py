@@ -110,7 +110,9 @@ def _check_finite(sweep: Sweep, document: Document) -> None:
         reason = f"a grid has its own number of conditions, {n_conditions}; remove trials, or name another sampler"
         raise document.error(("trials",), reason)
     if sweep.trials is not None and sweep.trials > n_conditions:
-        reason = f"{sweep.trials} of {n_conditions} conditions; give at most {n_conditions}, or remove trials"
+        reason = (
+            f"{sweep.trials} is more than the {n_conditions} conditions; give at most {n_conditions}, or remove trials"
+        )
         raise document.error(("trials",), reason)
     if n_conditions > MOST_CONDITIONS:
         reason = f"a grid of {n_conditions} conditions, and at most {MOST_CONDITIONS} are allowed; give fewer points"

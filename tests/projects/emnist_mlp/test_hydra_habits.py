@@ -95,7 +95,7 @@ def test_what_is_no_combination_is_refused(words: list[str], reason: str) -> Non
 def test_one_mistake_in_a_combination_is_told_before_anything_is_trained(project: Path) -> None:
     done = train(project, "-m", "optimizer.lr=0.1,-1", *TINY)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "error: --optimizer.lr of Config: input should be greater than or equal to 0, not -1\n"
+    assert done.stderr == "error: --optimizer.lr of Config: must be greater than or equal to 0, not -1\n"
 
 
 def test_several_values_without_m_say_what_is_missing() -> None:
