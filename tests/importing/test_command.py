@@ -45,7 +45,7 @@ def test_a_dry_run_says_what_would_come_and_writes_nothing(place: Place, monkeyp
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{place.folder / 'none.db'}")
     out = place.bring("t.csv", "--dry-run")
     assert "12 runs (table; 12 FINISHED), 12 points; nothing is written" in out
-    assert "0.1-0: FINISHED, 4 params, 1 points of val_loss" in out
+    assert "0.1-0: FINISHED, 4 params, 1 point of val_loss" in out
     assert not (place.folder / "none.db").exists()
 
 

@@ -174,7 +174,7 @@ def test_a_number_of_the_whole_run_is_written_once_and_apart_where_the_history_e
 def test_points_without_a_step_that_a_database_holds_are_counted_and_left_out(place: Place) -> None:
     [done] = taken(place, run(points=[MetricPoint("loss", 1.0, START, 2**64), MetricPoint("loss", 0.5, -5, 1)]))
     assert done.n_points == 1
-    assert any("1 points are left out" in note for note in done.notes)
+    assert any("1 point is left out" in note for note in done.notes)
 
 
 def test_two_imports_at_once_give_each_run_once(place: Place) -> None:

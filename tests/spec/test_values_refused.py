@@ -95,7 +95,7 @@ def test_a_whole_number_that_a_float_does_not_hold_is_refused_where_one_is_train
         ("{low: 0.1, high: 1.0, points: 2}", f"[a, {LONG}]", "space.lr[1]: cannot be recorded: the value has 6001"),
         ("  lr:", "  l+r:", "space.l+r: 'l+r' cannot be recorded"),
         ("metric: val_loss", "metric: val+loss", "objective.metric: metric 'val+loss': MLflow takes letters"),
-        ("metric: val_loss", f"metric: {'m' * 240}", "has 240 characters, and MLflow keeps 250, 40 of them for what"),
+        ("metric: val_loss", f"metric: {'m' * 240}", "has 240 characters, and MLflow keeps 250, 40 of them for the"),
         ("{low: 0.1, high: 1.0, points: 2}", f"[a, {LONG[:5000]}]\n  b: [{LONG[:5000]}]", "MLflow keeps 8000 in a tag"),
     ],
 )

@@ -201,7 +201,10 @@ def test_a_line_of_hydras_optuna_sweeper_is_searched(project: Path) -> None:
         (["hydra/sweeper=ax", "seed=1,2"], r"hydra/sweeper=ax is not known; there are: basic, optuna$"),
         (["hydra/sweeper=optuna", "hydra.sweeper.x=1"], r"hydra\.sweeper\.x has no counterpart here; there are: "),
         (["hydra/sweeper=optuna", "epochs=1"], r"no field has several values; write for example 'lr=interval"),
-        (["hydra/sweeper=optuna", "data=fonts,mnist"], r"data is a config group; .* searches fields only$"),
+        (
+            ["hydra/sweeper=optuna", "data=fonts,mnist"],
+            r"data is a config group, .* searches only fields; fix the group$",
+        ),
         (["hydra/sweeper=optuna", "seed=1,2", "--name=a"], r"--name=a is only for a run by hand; .* --no-save$"),
     ],
 )
