@@ -63,7 +63,7 @@ def test_mistakes_of_the_command_line_are_one_line(place: Place) -> None:
     assert "kind=tabel: is not known; did you mean table?" in place.refused("t.csv", "kind=tabel")
     assert "unknown keys expriment" in place.refused("t.csv", "expriment=a")
     assert "experiment= is not a name" in place.refused("t.csv", "experiment= ")
-    assert "dry_run=maybe is not known" in place.refused("t.csv", "dry_run=maybe")
+    assert "dry_run=maybe must be true or false" in place.refused("t.csv", "dry_run=maybe")
     assert ".: no run found; looked for files called *tfevents*" in place.refused(".", "kind=tensorboard")
 
 

@@ -92,7 +92,7 @@ MISTAKES = {
     "python a.py $HOME": "$ is for a shell",
     "python a.py\npython b.py": "goes over several lines",
     "python 'a.py": "cannot be split into words: No closing quotation",
-    "python a.py {": "braces stand for a value; double those",
+    "python a.py {": "braces stand for a value; double braces that are meant as text",
     "python a.py '{\"x\": 1}'": "is not a placeholder; double braces that are meant as text",
     "python a.py {lr!r}": "is not a placeholder",
     "python a.py {lr:.3f}": "{lr:.3f} is not a placeholder",

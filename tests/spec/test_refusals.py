@@ -95,7 +95,7 @@ MISTAKES = {
     "not a number": ("1.0e-3", ".nan", "6: space.lr.low: ", "must be a finite number, not .nan"),
     "infinity": ("high: 1.0,", "high: inf,", "6: space.lr.high: ", "must be a finite number, not inf"),
     "a truth value of YAML 1.1": ("toy-lr", "no", "2: name: ", "reads no as a boolean"),
-    "a date": ("toy-lr", "2025-01-01", "2: name: ", "takes 2025-01-01 for a date; quote it"),
+    "a date": ("toy-lr", "2025-01-01", "2: name: ", "reads 2025-01-01 as a date; quote it"),
     "base sixty": ("name:", "timeout: 1:30\nname:", "2: timeout: ", "1:30 is not a decimal number"),
     "a leading zero": ("steps: 10", "steps: 010", "4: parameters.steps: ", "010 is not a decimal number"),
     "bad characters in the name": ("toy-lr", "toy/lr", "2: name: ", "not 'toy/lr'"),

@@ -113,7 +113,11 @@ WRONG = {
         "optimizer.name and optimizer are both given",
     ),
     "whole config": (Wide, {"seed": 13}, "Wide: seed 13 is unlucky; take another"),
-    "in a union": (Wide, {"seed": 1, "rule": {"kind": "sgd", "momentum": 2}}, "rule.momentum of Wide: input"),
+    "in a union": (
+        Wide,
+        {"seed": 1, "rule": {"kind": "sgd", "momentum": 2}},
+        "rule.momentum of Wide: must be less than 1",
+    ),
     "in a list": (Wide, {"seed": 1, "widths": [1, "x"]}, "widths[1] of Wide: must be a valid integer"),
 }
 
