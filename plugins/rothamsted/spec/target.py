@@ -227,7 +227,7 @@ def _check_foreign_keys(document: Document, who: str) -> None:
             raise document.error(("execution", key), f"is only for study: {who} keeps its own; remove it")
     population = below.get("population")
     if population == "auto" or (isinstance(population, int) and population > 1):
-        reason = f"{population} replicates in one process are only for study; remove it"
+        reason = f"{population} is only for study: a foreign process trains one replicate; remove it"
         raise document.error(("execution", "population"), reason)
     stages = data.get("stages")
     for n, stage in enumerate(stages if isinstance(stages, list) else []):
