@@ -4,9 +4,9 @@
     python -m benchmarks.costs sweeps --write --most 120                       # all whose line states at most that
     python -m benchmarks.costs sweeps/language_model --write --keep measured   # and keeps what the sweeps found
 
-A sweep is run twice, and the second time counts: what JAX compiles is at hand then, and the data are made. One that
-takes over two minutes is run once, since that hardly matters there. Databases and reports lie in a temporary folder, or
-with --keep in one folder for each sweep. On a machine that does something else nothing is written, unless --busy is given.
+A sweep is run twice, and the second time counts: by then JAX has compiled, and the data are made. One that takes over
+two minutes is run once, since that hardly matters there. Databases and reports lie in a temporary folder, or with
+--keep in one folder for each sweep. On a machine that does something else nothing is written, unless --busy is given.
 """
 
 from __future__ import annotations

@@ -64,7 +64,7 @@ def test_results_nested_too_deep_or_with_too_many_digits_are_refused(tmp_path: P
         with pytest.raises(UserError, match=r"a\.json: is damaged or of another kind"):
             rows_of(path)
     path.write_text('[{"x": ' + "9" * 400 + "}]")
-    with pytest.raises(UserError, match=r"a\.json.*: x is more than a float holds; correct it"):
+    with pytest.raises(UserError, match=r"a\.json.*: x is too large for a float; correct it"):
         rows_of(path)
 
 

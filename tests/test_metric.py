@@ -19,7 +19,7 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
     "text for a number": ({"low": "0"}, "low must be a finite number"),
     "a number for text": ({"unit": 3}, "unit must be text, not 3"),
     "no rows": ({"low": 0, "high": 1, "rows": 0}, "rows must be a whole number of at least 1, not 0"),
-    "rows of what is no share": ({"low": 0, "rows": 100}, "rows=100 goes with a share, low=0 and high=1"),
+    "rows of what is no share": ({"low": 0, "rows": 100}, "rows=100 is only for a share; give low=0 and high=1"),
 }
 
 

@@ -42,7 +42,7 @@ _Step = Callable[[Mapping[str, float]], float]
 
 
 class ExpressionError(UserError):
-    """A text that is no arithmetic on metrics."""
+    """A text that is not arithmetic on metrics."""
 
 
 class Expression:
@@ -81,7 +81,7 @@ class Constraint:
     def __init__(self, text: str) -> None:
         tree, reader = _parse(text)
         if not isinstance(tree, ast.Compare):
-            raise reader.error(tree, "is no comparison; write one, as in seconds < 60")
+            raise reader.error(tree, "is not a comparison; write one, as in seconds < 60")
         if len(tree.ops) != 1 or type(tree.ops[0]) not in _COMPARISONS:
             raise reader.error(tree, "must be one comparison with < <= > or >=; give several constraints one by one")
         self.text = text
@@ -104,7 +104,7 @@ class Constraint:
 
 def _parse(text: str) -> tuple[ast.expr, _Reader]:
     if len(text) > MOST_OF_EXPRESSION:
-        reason = f"expression of {len(text)} characters: at most {MOST_OF_EXPRESSION} are taken; shorten it"
+        reason = f"expression of {len(text)} characters: at most {MOST_OF_EXPRESSION} are allowed; shorten it"
         raise ExpressionError(reason)
     _check_depth(text)
     braced: dict[str, str] = {}  # stand-in, as long as what it stands for: places in errors stay those of the text
@@ -116,7 +116,7 @@ def _parse(text: str) -> tuple[ast.expr, _Reader]:
         reason = error.msg if isinstance(error, SyntaxError) else "cannot be read"
         column = error.offset if isinstance(error, SyntaxError) else None
         at = "" if column is None else f" at character {column + len(source) - len(source.lstrip())}"
-        raise ExpressionError(f"{text!r}{at}: is no arithmetic ({reason}); write {_KNOWN}") from None
+        raise ExpressionError(f"{text!r}{at}: is not arithmetic ({reason}); write {_KNOWN}") from None
     return tree, _Reader(text, braced, offset=len(source) - len(source.lstrip()))
 
 
@@ -170,11 +170,11 @@ class _Reader:
             return _guarded(_BINARY[type(node.op)], *sides)
         if isinstance(node, ast.Call):
             return self._call(node, depth)
-        raise self.error(node, f"is no arithmetic; write {_KNOWN}")
+        raise self.error(node, f"is not arithmetic; write {_KNOWN}")
 
     def _constant(self, node: ast.Constant) -> _Step:
         if isinstance(node.value, bool) or not isinstance(node.value, (int, float)):
-            raise self.error(node, f"{node.value!r} is no number; write {_KNOWN}")
+            raise self.error(node, f"{node.value!r} is not a number; write {_KNOWN}")
         try:
             number = float(node.value)
         except OverflowError:
@@ -199,7 +199,7 @@ class _Reader:
                 raise self.error(node, f"{name} takes two numbers or more, not {len(node.args)}")
             return _chosen(_SEVERAL[name], [self.step(argument, depth + 1) for argument in node.args])
         shown = name or "this"
-        raise self.error(node, f"{shown} is no function here; known: {', '.join(sorted({*_FUNCTIONS, *_SEVERAL}))}")
+        raise self.error(node, f"{shown} is not a known function; known: {', '.join(sorted({*_FUNCTIONS, *_SEVERAL}))}")
 
 
 def _guarded(operation: Callable[..., float], *sides: _Step) -> _Step:

@@ -30,6 +30,7 @@ from rothamsted.sweeping.open.over import digest_of, is_tried_again, open_over
 from rothamsted.sweeping.opened import Opened, Place, log_path
 from rothamsted.sweeping.phases.follow_up import StageToRun
 from rothamsted.unsaved import is_unsaved
+from rothamsted.wording import plain_count, verb
 
 MOST_REHEARSED = 1000  # replicates of a search: an analysis of more takes seconds of a processor, and much memory
 
@@ -87,7 +88,8 @@ def shown_again(stage: StageToRun, study: Study | ForeignStudy, place: Place, co
         result = _result(opened, analyze(opened.data(), settings_of(opened.sweep.statistics), parts=QUICK))
         n_done = len(result.analysis.dataset.replicates)
         sayer(console)(
-            f"sweep {opened.sweep.name} is finished: {n_done} replicates are done already, and its result is published"
+            f"sweep {opened.sweep.name} is finished: {plain_count(n_done, 'replicate')} {verb(n_done, 'is', 'are')} "
+            "done already, and its result is published"
         )
         _show(opened, result, console, is_given=True)
         if published.has_report:

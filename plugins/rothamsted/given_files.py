@@ -145,7 +145,7 @@ def check_folder_to_make(folder: Path, *, place: str, way_out: str, error: type[
                 continue
             break
         if not above.is_dir():
-            raise error(f"{place}: {above} is a file, and a folder is wanted; {way_out}")
+            raise error(f"{place}: {above} is a file, and must be a folder; {way_out}")
         longest = os.pathconf(above, "PC_NAME_MAX")
         if any(len(os.fsencode(part)) > longest for part in folder.relative_to(above).parts):
             raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
@@ -176,7 +176,7 @@ def json_of(
         source, way_out, error: as in `reading`.
 
     Raises:
-        UserError: of the kind `error`: it is no JSON, too deep, or another kind of value.
+        UserError: of the kind `error`: it is not JSON, too deep, or another kind of value.
 
     Example:
         >>> json_of("[1]", dict, source="a.json", way_out="make it again")

@@ -60,9 +60,7 @@ class Metric:
         if self.rows is not None and (isinstance(self.rows, bool) or not isinstance(self.rows, int) or self.rows < 1):
             raise StudyError(f"Metric: rows must be a whole number of at least 1, not {self.rows!r}")
         if self.rows is not None and not self.is_share:
-            raise StudyError(
-                f"Metric: rows={self.rows} goes with a share, low=0 and high=1; give these two, or no rows"
-            )
+            raise StudyError(f"Metric: rows={self.rows} is only for a share; give low=0 and high=1, too, or no rows")
 
     @property
     def is_bounded(self) -> bool:

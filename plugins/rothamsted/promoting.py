@@ -94,7 +94,7 @@ def contest(place: Place, *, work: Work, **asked: Any) -> Sequence[Sequence[str]
         raise KeyboardInterrupt
     if result.exit_status or not result.is_complete:
         raise StudyError(
-            f"contest {result.sweep.name}: its workers cannot run (see above); mend that and give the same command "
+            f"contest {result.sweep.name}: its workers cannot run (see above); correct that and give the same command "
             "again"
         )
     found: dict[int, dict[int, str]] = {number: {} for number in range(len(asked["contestants"]))}

@@ -37,7 +37,7 @@ def name_fault(name: str, *, room: int = 0) -> str:
     if plain != name or plain.startswith(("..", "/")) or plain == ".":
         return f"MLflow takes a name as the path of a file, and this one would be {plain[:_SHOWN]!r}"
     if len(name) > MAX_NAME - room:
-        added = f", {room} of them for what is made of it, such as {name[:8]}…/ci_high" if room else ""
+        added = f", {room} of them for the names that are made from it, such as {name[:8]}…/ci_high" if room else ""
         return f"the name has {len(name)} characters, and MLflow keeps {MAX_NAME}{added}"
     return ""
 
@@ -49,7 +49,7 @@ def text_fault(text: str, *, most: int = MAX_PARAM) -> str:
     if "\x00" in text:
         return "the value holds a NUL character, which databases do not keep"
     if not text.isascii() and any("\ud800" <= one <= "\udfff" for one in text):
-        return "the value holds a broken character, which is no text"
+        return "the value holds a broken character, which is not text"
     return ""
 
 

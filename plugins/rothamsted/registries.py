@@ -132,7 +132,7 @@ class Registry(Generic[T]):
         except Exception as error:  # whatever the code of others does when it is imported
             reason = f"{type(error).__name__}: {error}".strip().splitlines()[0]
             raise UnknownNameError(
-                f"{self.kind} '{name}' of {package} cannot be imported from {points[0].value} ({reason}); mend or "
+                f"{self.kind} '{name}' of {package} cannot be imported from {points[0].value} ({reason}); repair or "
                 "uninstall that package"
             ) from error
         return self._checked(name, loaded, package)

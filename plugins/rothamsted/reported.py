@@ -14,6 +14,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 FILE_VARIABLE = "ROTHAMSTED_REPORT"  # names the file to which a process that a sweep has started reports
+OTHER_THREAD = (
+    "report: was called in another thread than that of the training; hand the numbers over to the thread of the "
+    "training and report there"
+)
 _NOTHING: Mapping[str, Any] = {}
 
 
@@ -80,10 +84,7 @@ def report(
     if sink is not None:
         sink(reported)
     elif _sinks:
-        raise RuntimeError(
-            "report: was called in another thread than the training's; hand the numbers over to the training's "
-            "thread and report there"
-        )
+        raise RuntimeError(OTHER_THREAD)
     elif path := os.environ.get(FILE_VARIABLE):
         _append(path, reported)
     else:

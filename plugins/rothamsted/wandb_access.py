@@ -64,7 +64,7 @@ def base_url(environment: Mapping[str, str] = os.environ) -> str:
     """Where the server is: WANDB_BASE_URL, else as `wandb login --host` has left it, else W&B's own.
 
     Raises:
-        StoreError: it is no address of the web.
+        StoreError: it is not an address of the web.
     """
     given = environment.get(BASE_URL) or _of_settings(environment) or USUAL_URL
     try:
@@ -73,7 +73,7 @@ def base_url(environment: Mapping[str, str] = os.environ) -> str:
     except ValueError:
         is_address = False
     if not is_address:
-        raise StoreError(f"{BASE_URL}: {given!r} is no address; write {USUAL_URL}")
+        raise StoreError(f"{BASE_URL}: {given!r} is not an address; write {USUAL_URL}")
     return given.rstrip("/")
 
 
@@ -95,7 +95,7 @@ def api_key(environment: Mapping[str, str] = os.environ) -> str | None:
             found = netrc.netrc(str(path)).authenticators(urlsplit(base_url(environment)).netloc)
         except (netrc.NetrcParseError, OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "msg", None) or type(error).__name__
-            raise StoreError(f"{path}: cannot be read ({reason}); mend it, or set {KEY}") from None
+            raise StoreError(f"{path}: cannot be read ({reason}); correct it, or set {KEY}") from None
         if found is not None and found[2]:
             return found[2]
     return None

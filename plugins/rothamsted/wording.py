@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -17,6 +18,8 @@ SPACE = "\N{NARROW NO-BREAK SPACE}"  # between a number and its unit
 GAP = "\N{NO-BREAK SPACE}"  # between a number and the word that it counts
 MOST_DIGITS = 15  # decimal digits that a float holds for certain
 MOST_EXTRA_DIGITS = 2  # spent on a bound that would be written as zero
+_SUBJECT = re.compile(r"^(Input|Value|String|Tuple|List|Set|Dictionary) should\b")  # of a rule of pydantic's
+_AFTER_THE_RULE = re.compile(r", unable to parse string as .*$| after validation, not \d+$")
 PLAIN_EXPONENTS = range(-4, 7)  # leading digits from 0.0001 to millions are written without a power of ten
 LOPSIDED = 10  # an end so much nearer than half the width decides how many digits the estimate has
 SCALES = {
@@ -179,6 +182,23 @@ def duration(seconds: float) -> str:
 def count(n: int, noun: str, plural: str = "") -> str:
     """Write a number of things: "1 condition", "7 conditions"."""
     return f"{n}{GAP}{noun if n == 1 else plural or noun + 's'}"
+
+
+def plain_count(n: int, noun: str, plural: str = "") -> str:
+    """Write a number of things as `count` does, with an ordinary blank, for lines of a terminal."""
+    return count(n, noun, plural).replace(GAP, " ")
+
+
+def verb(n: int, one: str, several: str) -> str:
+    """Write the verb of a number of things: `verb(1, "is", "are")` is "is"."""
+    return one if n == 1 else several
+
+
+def rule_words(message: str) -> str:
+    """Write a message of pydantic as our errors are written: "Input should be a valid number" as "must be a …"."""
+    text = message.removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    text = _SUBJECT.sub("must", text).replace("a valid tuple", "a list")
+    return _AFTER_THE_RULE.sub("", text)
 
 
 def joined(words: Iterable[str]) -> str:

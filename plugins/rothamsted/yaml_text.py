@@ -49,10 +49,10 @@ def compose(text: str) -> yaml.Node | None:
     """The nodes of a YAML text; None: it holds nothing.
 
     Raises:
-        yaml.YAMLError: it is no YAML, or too much.
+        yaml.YAMLError: it is not YAML, or too much.
     """
     if len(text) > MOST_CHARACTERS:
-        raise CapError(problem=f"has {len(text)} characters, and at most {MOST_CHARACTERS} are taken; shorten it")
+        raise CapError(problem=f"has {len(text)} characters, and at most {MOST_CHARACTERS} are allowed; shorten it")
     loader = _Loader(text)
     try:
         return loader.get_single_node()
@@ -64,7 +64,7 @@ def load(text: str) -> Any:
     """The plain values of a YAML text.
 
     Raises:
-        yaml.YAMLError: it is no YAML, too much, or holds what Python has no value for.
+        yaml.YAMLError: it is not YAML, too much, or holds what Python has no value for.
     """
     node = compose(text)
     if node is None:
@@ -82,7 +82,7 @@ def load_json(text: str) -> Any:
     """The values of a JSON text.
 
     Raises:
-        ValueError: it is no JSON, or nested too deep.
+        ValueError: it is not JSON, or nested too deep.
     """
     try:
         return json.loads(text)
@@ -121,5 +121,5 @@ class _Loader(yaml.SafeLoader):
 
     def _check_number(self, node: yaml.Node | None) -> None:
         if isinstance(node, yaml.ScalarNode) and len(node.value) > MOST_DIGITS and node.tag in _NUMBERS:
-            problem = f"a number of {len(node.value)} digits, and at most {MOST_DIGITS} are taken; round it"
+            problem = f"a number of {len(node.value)} digits, and at most {MOST_DIGITS} are allowed; round it"
             raise CapError(problem=problem, problem_mark=node.start_mark)

@@ -53,7 +53,7 @@ class OptimizerConfig(BaseModel, frozen=True, extra="forbid", allow_inf_nan=Fals
     beta2: float = Field(default=0.999, ge=0, lt=1, description="decay of the second moment; read by 'adam' only")
     eps: float = Field(default=1e-8, gt=0, description="added to the root of the second moment; read by 'adam' only")
     weight_decay: float = Field(default=0.0, ge=0, description="decoupled decay of weights (not biases), times lr")
-    schedule: Literal["constant", "cosine"] = Field(default="constant", description="course of lr after the warm-up")
+    schedule: Literal["constant", "cosine"] = Field(default="constant", description="how lr changes after the warm-up")
     warmup_steps: int = Field(default=0, ge=0, description="steps of linear warm-up")
     warmup_fraction: float = Field(default=0.0, ge=0, lt=1, description="warm-up as a fraction of all steps")
 
@@ -104,7 +104,7 @@ class Config(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
         ge=1,
         description="measurements after the one at step 0, evenly spaced, at most one a step",
     )
-    seed: int = Field(default=0, ge=0, lt=2**32, description="of initial weights, batches and online samples")
+    seed: int = Field(default=0, ge=0, lt=2**32, description="seed of initial weights, batches and online samples")
     target_loss: float | None = Field(
         default=None,
         gt=0,

@@ -44,7 +44,9 @@ class ModelConfig(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
         default=(256, 128), description="units of each hidden layer; an empty list is a linear model"
     )
     dropout: float = Field(default=0.0, ge=0, lt=1, description="probability that a hidden unit is left out of a step")
-    activation: str = Field(default="relu", description=f"of hidden units: {', '.join(sorted(ACTIVATIONS))}")
+    activation: str = Field(
+        default="relu", description=f"activation of the hidden units: {', '.join(sorted(ACTIVATIONS))}"
+    )
 
     @field_validator("activation")
     @classmethod
@@ -71,7 +73,7 @@ class OptimizerConfig(BaseModel, frozen=True, extra="forbid", allow_inf_nan=Fals
     alpha: float = Field(default=0.99, ge=0, lt=1, description="decay of the squared gradient; read by rmsprop only")
     momentum: float = Field(default=0.0, ge=0, lt=1, description="heavy-ball momentum; sgd and rmsprop")
     nesterov: bool = Field(default=False, description="Nesterov's momentum; read by sgd only")
-    schedule: Literal["constant", "cosine"] = Field(default="constant", description="course after the warm-up")
+    schedule: Literal["constant", "cosine"] = Field(default="constant", description="how lr changes after the warm-up")
     warmup_fraction: float = Field(default=0.0, ge=0, lt=1, description="linear warm-up as a fraction of all steps")
 
     @model_validator(mode="after")
@@ -84,8 +86,8 @@ class OptimizerConfig(BaseModel, frozen=True, extra="forbid", allow_inf_nan=Fals
 class RegularizationConfig(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     """What is added to the loss that is trained on; the measured losses hold none of it."""
 
-    l1: float = Field(default=0.0, ge=0, description="times the sum of the absolute weights (not biases)")
-    l2: float = Field(default=0.0, ge=0, description="times the sum of the squared weights (not biases)")
+    l1: float = Field(default=0.0, ge=0, description="factor of the sum of absolute weights (not biases)")
+    l2: float = Field(default=0.0, ge=0, description="factor of the sum of squared weights (not biases)")
     label_smoothing: float = Field(default=0.0, ge=0, lt=1, description="share of each target spread over all classes")
 
 
@@ -133,7 +135,9 @@ class Config(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
         default=1, ge=1, le=256, description="threads of one training on the CPU; another number may give other bits"
     )
     pictures: bool = Field(default=True, description="a picture of the first batch as the network sees it")
-    seed: int = Field(default=0, ge=0, lt=2**32, description="of initial weights, batches, dropout and distortions")
+    seed: int = Field(
+        default=0, ge=0, lt=2**32, description="seed of initial weights, batches, dropout and distortions"
+    )
 
 
 def n_steps_of(config: Config, n_train: int) -> int:

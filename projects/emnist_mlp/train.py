@@ -126,7 +126,9 @@ def _state(members: Sequence[Member], step: int, diverged: np.ndarray) -> dict[s
 def _restore(members: Sequence[Member], state: Mapping[str, np.ndarray]) -> tuple[int, np.ndarray]:
     if len(state["diverged"]) != len(members):
         raise ValueError(
-            f"state: holds {len(state['diverged'])} members where these configs are {len(members)}; start without it"
+            f"state: has the length {len(state['diverged'])}, and the number of configs is {len(members)}; "
+            "start without a "
+            "state"
         )
     for number, member in enumerate(members):
         prefix = f"{number}/"

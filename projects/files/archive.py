@@ -31,7 +31,9 @@ def open_zip(path: Path, *, way_out: str) -> Iterator[zipfile.ZipFile]:
     """Open a zip archive; reading it inside the block raises DataProblem only, as `reading` does."""
     with reading(path, way_out=way_out), open_file(path, way_out=way_out) as file, zipfile.ZipFile(file) as archive:
         if len(archive.filelist) > MOST_MEMBERS:
-            raise DataProblem(f"{path}: has {len(archive.filelist)} members, {MOST_MEMBERS} at most; {way_out}")
+            raise DataProblem(
+                f"{path}: has {len(archive.filelist)} members, and at most {MOST_MEMBERS} are allowed; {way_out}"
+            )
         yield archive
 
 
@@ -49,7 +51,7 @@ def open_member(archive: zipfile.ZipFile, name: str, *, most: int | None = None)
     if member.flag_bits & 1:
         raise ValueError(f"its member {name} is encrypted, and must be plain")
     if member.file_size > most:
-        raise ValueError(f"its member {name} unpacks to {member.file_size} bytes, {most} at most")
+        raise ValueError(f"its member {name} unpacks to {member.file_size} bytes, and at most {most} are allowed")
     with archive.open(member) as file:  # gives no more than file_size
         yield file
 
@@ -96,7 +98,7 @@ def _read(archive: tarfile.TarFile, member: tarfile.TarInfo, most: int) -> bytes
     if file is None:
         raise ValueError(f"its member {member.name} is a link or a folder, and must be a file")
     if member.size > most:
-        raise ValueError(f"its member {member.name} has {member.size} bytes, {most} at most")
+        raise ValueError(f"its member {member.name} has {member.size} bytes, and at most {most} are allowed")
     return file.read()
 
 

@@ -43,7 +43,9 @@ def read_idx(path: Path, *, way_out: str) -> np.ndarray:
         if len(sizes) < 4 * n_dimensions:
             raise DataProblem(f"{path}: is cut off in its header at byte {4 + len(sizes)} of {end}; {way_out}")
         if n_dimensions > _MOST_DIMENSIONS:
-            raise DataProblem(f"{path}: has {n_dimensions} dimensions, {_MOST_DIMENSIONS} at most; {way_out}")
+            raise DataProblem(
+                f"{path}: has {n_dimensions} dimensions, and at most {_MOST_DIMENSIONS} are allowed; {way_out}"
+            )
         shape = struct.unpack(f">{n_dimensions}I", sizes)
         n_bytes = math.prod(shape) * dtype.itemsize
         content = read_at_most(file, n_bytes + 1)

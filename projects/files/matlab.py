@@ -82,10 +82,10 @@ class _File:
         """The array under this name."""
         array = self._found(name)
         if array.kind not in _NUMERIC or array.is_complex:
-            raise ValueError(f"{name} must be an array of real numbers, and is none")
+            raise ValueError(f"{name} must be an array of real numbers, and is not")
         kind, data = next(array.parts, (0, memoryview(b"")))
         if kind not in _NUMBERS:
-            raise ValueError(f"{name} has values of type {kind}, which are no numbers")
+            raise ValueError(f"{name} has values of type {kind}, which are not numbers")
         dtype = np.dtype(self._order + _NUMBERS[kind])
         if math.prod(array.shape) * dtype.itemsize != len(data):
             raise ValueError(f"{name} promises the shape {array.shape} of {dtype}, and has {len(data)} bytes")
@@ -129,7 +129,7 @@ class _File:
 
     def _array(self, kind: int, data: memoryview, name: str | None = None) -> _Array:
         if kind != _MATRIX:
-            raise ValueError(f"an element of type {kind} stands where an array must be")
+            raise ValueError(f"it has an element of type {kind} in place of an array")
         if name is not None and not len(data):  # a field that was never given a value
             return _Array(name=name, kind=0, is_complex=False, shape=(0, 0), parts=iter(()))
         parts = self._elements(data)
@@ -144,7 +144,9 @@ class _File:
     def _whole_numbers(self, parts: Elements, kind: int) -> list[int]:
         data = _part(parts, kind)
         if len(data) % 4 or len(data) > 4 * _MOST_DIMENSIONS:
-            raise ValueError(f"a part of an array has {len(data)} bytes, {4 * _MOST_DIMENSIONS} at most")
+            raise ValueError(
+                f"a part of an array has {len(data)} bytes, and at most {4 * _MOST_DIMENSIONS} are allowed"
+            )
         return np.frombuffer(data, self._order + _NUMBERS[kind]).tolist()
 
     def _elements(self, data: memoryview) -> Elements:

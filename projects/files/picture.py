@@ -33,8 +33,8 @@ def open_picture(content: bytes, place: Path | str, *, way_out: str) -> Iterator
         try:
             opened = Image.open(io.BytesIO(content), formats=FORMATS)
         except UnidentifiedImageError:
-            raise ValueError(f"it is no picture of {', '.join(FORMATS)}") from None
+            raise ValueError(f"it is not a picture in one of the formats {', '.join(FORMATS)}") from None
         with opened as image:
             if image.width * image.height > MOST_PIXELS:
-                raise ValueError(f"it has {image.width}x{image.height} pixels, {MOST_PIXELS} at most")
+                raise ValueError(f"it has {image.width}x{image.height} pixels, and at most {MOST_PIXELS} are allowed")
             yield image

@@ -203,7 +203,7 @@ def read_bytes(path: Path, *, way_out: str, most: int | None = None) -> bytes:
     """
     with reading(path, way_out=way_out), open_file(path, way_out=way_out) as file:
         if most is not None and size_of(file) > most:
-            raise DataProblem(f"{path}: has {size_of(file)} bytes, {most} at most are read; {way_out}")
+            raise DataProblem(f"{path}: has {size_of(file)} bytes, and at most {most} are read; {way_out}")
         return file.read()
 
 

@@ -20,7 +20,7 @@ def check_head(path: Path, *, way_out: str) -> None:
     with open_file(path, way_out=way_out) as file, reading(path, way_out=way_out):
         length = int.from_bytes(file.read(8), "little")
         if length > MOST_HEAD_BYTES:
-            raise ValueError(f"its head has {length} bytes, {MOST_HEAD_BYTES} at most")
+            raise ValueError(f"its head has {length} bytes, and at most {MOST_HEAD_BYTES} are allowed")
         head = json.loads(file.read(length))
         for name, facts in head.items():
             shape = [] if name == "__metadata__" else facts["shape"]

@@ -20,7 +20,7 @@ def class_numbers(labels: np.ndarray, n_classes: int, *, place: str, way_out: st
         DataProblem: a label is not a number, not whole, or belongs to no class.
 
     Example:
-        >>> class_numbers(np.array([0.0, 2.0]), 3, place="y.npy", way_out="mend it")
+        >>> class_numbers(np.array([0.0, 2.0]), 3, place="y.npy", way_out="correct it")
         array([0, 2])
     """
     if labels.dtype.kind not in "iuf":

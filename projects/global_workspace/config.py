@@ -50,8 +50,8 @@ class Indices(BaseModel, frozen=True, extra="forbid"):
     none, as in the original.
     """
 
-    visual: tuple[int, ...] | None = Field(default=None, description="of the visual domain; none: all")
-    attributes: tuple[int, ...] | None = Field(default=None, description="of the attribute domain; none: all")
+    visual: tuple[int, ...] | None = Field(default=None, description="numbers of the visual domain; none: all")
+    attributes: tuple[int, ...] | None = Field(default=None, description="numbers of the attribute domain; none: all")
 
     @model_validator(mode="before")
     @classmethod
@@ -75,7 +75,7 @@ class Indices(BaseModel, frozen=True, extra="forbid"):
             own = self.of(domain, n)
             if any(not 0 <= index < n for index in own) or len(set(own)) < len(own):
                 raise ValueError(
-                    f"{place}.{domain}={list(own)}: there are {n} {unit} (data), numbered from 0; name each once"
+                    f"{place}.{domain}={list(own)}: the number of {unit} is {n} (data); count them from 0, each once"
                 )
 
 
@@ -93,14 +93,14 @@ class FusionWeights(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False)
     @model_validator(mode="after")
     def _some_share(self) -> Self:
         if not self.visual + self.attributes:
-            raise ValueError("model.fusion_weights: both are 0, nothing would enter the workspace; raise one")
+            raise ValueError("model.fusion_weights: both are 0, so nothing would enter the workspace; raise one")
         return self
 
 
 class ModelConfig(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     """Encoders into the workspace and decoders out of it: linear, ReLU, n_layers x (linear, ReLU), linear."""
 
-    domains: tuple[str, ...] = Field(default=DOMAINS, description="what meets in the workspace: both domains")
+    domains: tuple[str, ...] = Field(default=DOMAINS, description="the domains that the workspace joins: both")
     workspace_dim: int = Field(default=12, ge=1, description="coordinates of the workspace")
     max_workspace_dim: int | None = Field(
         default=None,
@@ -109,21 +109,28 @@ class ModelConfig(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
         "do not",
     )
     hidden_dim: int = Field(default=32, ge=1, description="units of each hidden layer of an encoder")
-    decoder_hidden_dim: int | None = Field(default=None, ge=1, description="the same of a decoder; none: hidden_dim")
+    decoder_hidden_dim: int | None = Field(
+        default=None, ge=1, description="units of each hidden layer of a decoder; none: hidden_dim"
+    )
     n_layers: int = Field(default=1, ge=0, description="hidden layers beyond the first")
     selection: Literal["fixed", "random"] = Field(
         default="fixed",
-        description="shares in training: fusion_weights, or drawn for each item as softmax(U(0, 1) / temperature)",
+        description="shares of the domains in training: fusion_weights, or drawn for each item as "
+        "softmax(U(0, 1) / temperature)",
     )
-    temperature: float = Field(default=0.2, gt=0, description="of the random selection")
-    fusion_weights: FusionWeights = Field(default=FusionWeights(), description="shares; always those of measuring")
+    temperature: float = Field(default=0.2, gt=0, description="temperature of the random selection")
+    fusion_weights: FusionWeights = Field(
+        default=FusionWeights(), description="shares of the domains; measurements always use them"
+    )
 
     @field_validator("domains", mode="before")
     @classmethod
     def _both_domains(cls, value: Any) -> Any:
         names = _domain_names(value, "model.domains")
         if isinstance(names, tuple) and len(names) < len(DOMAINS):
-            raise ValueError(f"model.domains: a workspace joins {' and '.join(DOMAINS)}, not only {', '.join(names)}")
+            raise ValueError(
+                f"model.domains: a workspace joins {' and '.join(DOMAINS)}, not only {', '.join(names)}; give both"
+            )
         return names
 
     @model_validator(mode="after")
@@ -182,7 +189,9 @@ class OptimizerConfig(BaseModel, frozen=True, extra="forbid", allow_inf_nan=Fals
     beta1: float = Field(default=0.9, ge=0, lt=1, description="decay of the first moment")
     beta2: float = Field(default=0.999, ge=0, lt=1, description="decay of the second moment")
     eps: float = Field(default=1e-8, gt=0, description="added to the root of the second moment")
-    schedule: Literal["one_cycle", "constant"] = Field(default="one_cycle", description="course of the learning rate")
+    schedule: Literal["one_cycle", "constant"] = Field(
+        default="one_cycle", description="how lr changes during training"
+    )
     pct_start: float = Field(default=0.2, gt=0, lt=1, description="share of the steps in which one_cycle rises")
 
     @model_validator(mode="after")
@@ -222,7 +231,10 @@ class TrainingConfig(BaseModel, frozen=True, extra="forbid"):
     )
     optimizer: OptimizerConfig = Field(default=OptimizerConfig())
     grad_clip: float | None = Field(
-        default=None, gt=0, allow_inf_nan=False, description="longest gradient, over all weights; none: as it is"
+        default=None,
+        gt=0,
+        allow_inf_nan=False,
+        description="largest norm of the gradient over all weights; none: not clipped",
     )
     loss_configs: LossConfig = Field(default=LossConfig(), description="coefficients; a file may give a list of them")
 
@@ -230,7 +242,9 @@ class TrainingConfig(BaseModel, frozen=True, extra="forbid"):
 class Config(BaseModel, frozen=True, extra="forbid"):
     """One training run of a two-domain Global Workspace."""
 
-    seed: int = Field(default=0, ge=0, lt=2**32, description="initial weights, batches, matched rows, selection")
+    seed: int = Field(
+        default=0, ge=0, lt=2**32, description="seed of initial weights, batches, matched rows and selection"
+    )
     evals: int = Field(default=5, ge=1, description="measurements after the one at step 0, at most one a step")
     probe_rows: int = Field(default=2048, ge=2, description="training rows that the probes are fitted on, at most")
     data: DataConfig = Field(default=DataConfig())
@@ -251,7 +265,9 @@ class Config(BaseModel, frozen=True, extra="forbid"):
         synergy.redundant_indices.check("synergy.redundant_indices", count("redundant"), "redundant bits")
         weights = self.training.loss_configs.weights
         if not any((*weights.model_dump().values(), self.synergy.loss_scale)):
-            raise ValueError("training.loss_configs.weights and synergy.loss_scale are all 0: nothing would be trained")
+            raise ValueError(
+                "training.loss_configs.weights and synergy.loss_scale are all 0, so nothing would be trained; raise one"
+            )
         if not any(self.targets_of(domain) for domain in DOMAINS):
             raise ValueError("synergy.feature_indices: no decoder gives a target; for no prior set loss_scale to 0")
         return self

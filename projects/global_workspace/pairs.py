@@ -70,7 +70,9 @@ def read_errors(folder: Path) -> tuple[Errors, Errors]:
             arms[entry[CYCLE] == 0][int(entry[PAIRS])] = _values(entry, f"{path}: {ERROR}")
     sizes = {len(values) for arm in arms for values in arm.values()}
     if not all(arms) or len(sizes) != 1 or 0 in sizes:
-        raise DataProblem(f"{path}: each number of pairs needs the same number of runs, with and without cycles")
+        raise DataProblem(
+            f"{path}: each number of pairs needs the same number of runs, with and without cycles; {_WAY_OUT}"
+        )
     return arms[0], arms[1]
 
 

@@ -26,9 +26,11 @@ class ModelConfig(_Section, frozen=True):
     """The network."""
 
     family: Literal["cnn", "efficientnet_b0"] = Field(default="cnn", description="small CNN, or EfficientNet-B0")
-    width: int = Field(default=16, ge=1, le=512, description="cnn: channels of the first block, doubled in each next")
+    width: int = Field(
+        default=16, ge=1, le=512, description="cnn: channels of the first block; each further block has twice as many"
+    )
     blocks: int = Field(default=3, ge=1, le=8, description="cnn: blocks of two convolutions that halve the side")
-    dropout: float = Field(default=0.2, ge=0, lt=1, description="of the features before the classifier")
+    dropout: float = Field(default=0.2, ge=0, lt=1, description="dropout of the features before the classifier")
     drop_path: float = Field(default=0.2, ge=0, lt=1, description="efficientnet_b0: stochastic depth of the last block")
     weights: str | None = Field(
         default=None,
@@ -39,7 +41,7 @@ class ModelConfig(_Section, frozen=True):
     head: Literal["new", "kept"] = Field(
         default="new", description="with weights: draw a new classifier, or keep it (needs as many classes)"
     )
-    frozen: bool = Field(default=False, description="with weights: train the classifier alone")
+    frozen: bool = Field(default=False, description="with weights: train only the classifier")
 
     @model_validator(mode="after")
     def _no_field_without_effect(self) -> Self:
@@ -161,7 +163,9 @@ class StoppingConfig(_Section, frozen=True):
 class Config(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     """One training run of an image classifier."""
 
-    seed: int = Field(default=0, ge=0, lt=2**32, description="of weights, order of images, augmentation and dropout")
+    seed: int = Field(
+        default=0, ge=0, lt=2**32, description="seed of weights, order of images, augmentation and dropout"
+    )
     epochs: int = Field(default=10, ge=1, description="passes over the training images, each image once a pass")
     batch_size: int = Field(default=32, ge=2, description="images a batch; the last of an epoch has those left")
     label_smoothing: float = Field(default=0.0, ge=0, lt=1, description="part of each label spread over all classes")
@@ -179,7 +183,9 @@ class Config(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     precision: Literal["float32", "bfloat16"] = Field(
         default="float32", description="bfloat16: mixed precision by autocast; weights stay float32"
     )
-    threads: int = Field(default=1, ge=1, le=256, description="of one training on a CPU; numbers depend on it slightly")
+    threads: int = Field(
+        default=1, ge=1, le=256, description="threads of one training on a CPU; results depend on it slightly"
+    )
     model: ModelConfig = Field(default=ModelConfig())
     optimizer: OptimizerConfig = Field(default=OptimizerConfig())
     schedule: ScheduleConfig = Field(default=ScheduleConfig())

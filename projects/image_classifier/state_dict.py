@@ -139,7 +139,7 @@ def _behind(stream: io.BytesIO, promised: dict[str, _Storage]) -> dict[str, torc
 
 def _values(one: _Storage, data: bytes) -> torch.Tensor:
     if one.dtype is torch.bool and data.strip(b"\0\1"):
-        raise ValueError(f"storage {one.key} of truth values holds others")
+        raise ValueError(f"storage {one.key} of booleans holds other values")
     return torch.frombuffer(bytearray(data), dtype=one.dtype) if data else torch.empty(0, dtype=one.dtype)
 
 
@@ -204,7 +204,7 @@ def _arrays(found: Any, storages: dict[str, torch.Tensor]) -> object:
 
 def _count(value: Any) -> int:
     if type(value) is not int or not 0 <= value < 2**63:
-        raise ValueError("a size or an offset is no whole number from 0 on")
+        raise ValueError("a size or an offset is not a whole number from 0 on")
     return value
 
 
@@ -212,5 +212,5 @@ def _text(value: Any) -> str:
     if isinstance(value, bytes):
         return value.decode("ascii")
     if not isinstance(value, str):
-        raise ValueError("a key of a storage is no text")
+        raise ValueError("a key of a storage is not text")
     return value

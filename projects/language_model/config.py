@@ -41,9 +41,9 @@ class Config(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
         min_length=1,
         description="text (.txt, .txt.gz) or tokens (.npy of any integer type, .bin of uint16) to train on",
     )
-    val_data_path: str | None = Field(default=None, min_length=1, description="the same for validation")
+    val_data_path: str | None = Field(default=None, min_length=1, description="text or tokens to validate on")
     vocab_size: int = Field(
-        default=512, ge=2, le=LARGEST, description="entries of the vocabulary; of one made from text at least 257"
+        default=512, ge=2, le=LARGEST, description="entries of the vocabulary; if it is made from text, at least 257"
     )
     context_length: int = Field(default=64, ge=2, description="tokens a training sequence")
     d_model: int = Field(default=128, ge=1, description="width of the residual stream")
@@ -56,7 +56,7 @@ class Config(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     norm: Norm = Field(default="pre", description="RMSNorm before each block, after it, or nowhere")
     position: Position = Field(default="rope", description="rotary position embedding, or none")
     feed_forward: FeedForward = Field(
-        default="swiglu", description="gated, or SiLU of as many parameters (3/2 d_ff hidden units)"
+        default="swiglu", description="gated, or SiLU with as many parameters (3/2 d_ff hidden units)"
     )
     tie_weights: bool = Field(default=False, description="one matrix for input embedding and output")
     batch_size: int = Field(default=16, ge=1, description="sequences an update")
@@ -72,7 +72,7 @@ class Config(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
         default=None, ge=0, description="rate at the end of the cosine; none: a tenth of learning_rate"
     )
     warmup_iters: int = Field(default=30, ge=0, description="updates of linear warm-up")
-    weight_decay: float = Field(default=0.1, ge=0, description="decoupled, of matrices; norms have none")
+    weight_decay: float = Field(default=0.1, ge=0, description="decoupled decay of matrices; norms have none")
     beta1: float = Field(default=0.9, ge=0, lt=1, description="decay of AdamW's first moment")
     beta2: float = Field(default=0.95, ge=0, lt=1, description="decay of AdamW's second moment")
     grad_clip: float | None = Field(default=1.0, gt=0, description="largest norm of the gradient; none: not clipped")
@@ -85,9 +85,9 @@ class Config(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     )
     compile: bool = Field(default=False, description="compile the model with torch.compile")
     threads: int | None = Field(
-        default=None, ge=1, description="CPU threads; another number may change last bits; none: as torch finds them"
+        default=None, ge=1, description="CPU threads; another number may change the last bits; none: torch chooses"
     )
-    seed: int = Field(default=0, ge=0, lt=2**32, description="of initial weights, batches and samples")
+    seed: int = Field(default=0, ge=0, lt=2**32, description="seed of initial weights, batches and samples")
     data: DataConfig = Field(default=DataConfig())
     log_interval: int = Field(default=25, ge=1, description="updates between two measurements")
     eval_interval: int = Field(default=25, ge=1, description="updates between two measurements on validation text")
@@ -95,11 +95,14 @@ class Config(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     checkpoint_interval: int | None = Field(
         default=None,
         ge=1,
-        description="updates between two sets of weights kept as artifacts, beside the best; none: the best alone",
+        description="updates between two sets of weights kept as artifacts, in addition to the best; none: only the "
+        "best",
     )
     sample_tokens: int = Field(default=48, ge=0, description="tokens of text written at each evaluation; 0: none")
     sample_prompt: str = Field(default="Once upon a time", min_length=1, description="how the written text begins")
-    temperature: float = Field(default=0.8, ge=0, description="of written text; 0: always the likeliest token")
+    temperature: float = Field(
+        default=0.8, ge=0, description="temperature of written text; 0: always the likeliest token"
+    )
     top_p: float = Field(
         default=0.95, gt=0, le=1, description="written text: draw among the likeliest tokens of this probability"
     )

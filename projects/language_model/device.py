@@ -125,17 +125,19 @@ def _name(config: Config) -> str:
 
 def _check_mps(config: Config) -> None:
     if not torch.backends.mps.is_available():
-        raise DeviceProblem("device: 'mps' is not there, torch finds no Apple GPU; set it to cpu or auto")
+        raise DeviceProblem("device: 'mps' is not available: torch finds no Apple GPU; set it to cpu or auto")
     if config.dtype == "float64":
         raise DeviceProblem("dtype: an Apple GPU has no float64; set dtype to float32 or device to cpu")
 
 
 def _check_cuda(config: Config, device: torch.device) -> None:
     if not torch.cuda.is_available():
-        raise DeviceProblem(f"device: {config.device!r} is not there, torch finds no CUDA; set it to cpu or auto")
+        raise DeviceProblem(f"device: {config.device!r} is not available: torch finds no CUDA; set it to cpu or auto")
     n_devices = torch.cuda.device_count()
     if device.index is not None and device.index >= n_devices:
-        raise DeviceProblem(f"device: {config.device!r} is not there, torch finds {n_devices}; choose a smaller number")
+        raise DeviceProblem(
+            f"device: {config.device!r} is not available: torch finds {n_devices}; choose a smaller number"
+        )
     if config.dtype == "bfloat16" and not torch.cuda.is_bf16_supported():
         raise DeviceProblem(f"dtype: {device_name(device)} has no bfloat16; set dtype to float32")
 

@@ -66,7 +66,7 @@ class TrainedModel:
     @cached_property
     def _tokenizer(self) -> Tokenizer:
         if self.tokenizer_json is None:
-            raise ValueError("tokenizer_json: the model was trained on tokens alone; give numbers of tokens to predict")
+            raise ValueError("tokenizer_json: the model was trained only on tokens; give numbers of tokens to predict")
         return Tokenizer.from_str(self.tokenizer_json)
 
     @cached_property

@@ -35,7 +35,7 @@ def test_a_condition_with_a_diverged_replicate_is_not_ranked() -> None:
     given = dataset({0: [1.0, 1.1, NAN], 1: [2.0, 2.1, 2.2]}, outcomes={(0, 2): "diverged"})
     found = analyze(given)
     assert found.ranking == (1,)
-    assert "1 of 2 conditions have diverged replicates and are not ranked." in found.marks
+    assert "1 of 2 conditions has diverged replicates and is not ranked." in found.marks
     assert "1 of 3 diverged" in found.objective[0].note
 
 
@@ -60,7 +60,7 @@ def test_a_finished_replicate_without_a_finite_value_is_excluded_counted_and_mar
     found = analyze(dataset({0: [1.0, odd, 3.0], 1: [4.0, 5.0, 6.0]}))
     assert found.objective[0].n == 2
     assert found.objective[0].counts["excluded"] == 1
-    assert any("1 finished replicates have no finite loss" in mark for mark in found.marks)
+    assert any("1 finished replicate has no finite loss" in mark for mark in found.marks)
 
 
 def test_one_replicate_has_no_interval_and_says_so() -> None:
@@ -300,7 +300,7 @@ def test_a_seed_twice_in_a_condition_is_said_and_pairs_nothing() -> None:
     found = analyze(replace(given, replicates=tuple(doubled)), Settings(reference=0))
     assert found.comparisons is not None
     assert (found.comparisons.test, found.comparisons.rows[0].n) == ("Welch", 4)
-    assert found.comparisons.why_unpaired == "seed 0 stands twice in one condition"
+    assert found.comparisons.why_unpaired == "seed 0 is there twice in one condition"
     assert (
         "Condition 1 has one seed twice: nothing is compared seed by seed, and no mean is adjusted for missing seeds."
         in found.marks

@@ -187,7 +187,7 @@ def test_power_says_how_many_replicates_a_difference_takes(swept: Project, call:
         (["analyze", "--sweep", "toys", "--experiment", "x"], "which runs?"),
         (["analyze", "--experiment", "Default"], "needs group_by"),
         (["analyze", "--experiment", "Default", "--group_by", "lr"], "needs metric=NAME"),
-        (["analyze", "--sweep", "nowhere"], "there is none called 'nowhere'"),
+        (["analyze", "--sweep", "nowhere"], "there is no sweep called 'nowhere'"),
         (["analyze", "--sweep", "toys", "--metric", "auc"], "no replicate has the metric 'auc'; logged: "),
         (["analyze", "--sweep", "toys", "--level", "95"], "level=95 must lie between 0 and 1"),
         (["analyze", "--sweep", "toys", "--interval", "z"], "interval=z: there is no interval 'z'; known: t"),
@@ -233,9 +233,9 @@ def test_runs_of_strangers_are_compared_over_tasks(project: Project, call: Call)
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("--task", "method"), "task=method: there is one task only"),
+        (("--task", "method"), "task=method: there is only one task"),
         (("--task", "nothing"), "no run has a parameter or tag 'nothing'"),
-        (("--task_scale", "none"), "task_scale=none goes with task=FACTOR"),
+        (("--task_scale", "none"), "task_scale=none needs task=FACTOR"),
         (("--task", "data", "--task_scale", "log"), "must be range, none, or the ends of each task's scale"),
         (("--task", "data", "--task_scale", "{a: [0, 1]}"), "scale: no ends for b"),
     ],

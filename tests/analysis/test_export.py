@@ -148,7 +148,7 @@ def test_analyze_exports_a_sweep(swept: Project, capsys: pytest.CaptureFixture[s
     entry = found["lr_0.10_x_0.5"]
     assert (entry["rate"], entry["n_runs"], entry["aggregated_metrics"]["best_val_loss"]["n"]) == (0.1, 3, 3)
     assert main(["analyze", "--sweep", "toys", "--export_names", str(names)]) == 2
-    assert "goes with export=DIR" in capsys.readouterr().err
+    assert "needs export=DIR" in capsys.readouterr().err
 
 
 NAMES = """

@@ -103,7 +103,7 @@ def test_all_draws_every_plot_that_applies_and_says_why_others_do_not(swept: Pro
         (("--where", "x=1 x=2"), "x is given twice"),
         (("--where", 'x="1'), "a quotation mark is not closed"),
         (("--smoothing", "ema:2"), "smoothing 'ema:2' is not known; write none, ema:WEIGHT"),
-        (("--size", "5"), "size=5 is the width in mm, 50 to 500"),
+        (("--size", "5"), "size=5 must be a width in mm from 50 to 500"),
         (("--plots", "outcomes"), "plots=outcomes: all 18 replicates of 6 conditions finished"),
         (("--smoting", "1"), "unknown keys smoting; did you mean smoothing?"),
     ],
@@ -120,7 +120,7 @@ def test_what_cannot_be_drawn_is_refused_in_one_line(
 
 def test_a_key_of_figures_without_a_format_is_refused(swept: Project, call: Call) -> None:
     status, _, err = call("report", "--sweep", "toys", "--size", "85")
-    assert (status, err) == (2, "error: rothamsted report: size is of figures; give format=png,svg,pdf with it\n")
+    assert (status, err) == (2, "error: rothamsted report: size is for figures; give format=png,svg,pdf with it\n")
 
 
 def test_the_page_shows_the_curve_of_one_condition_by_its_values(swept: Project, call: Call) -> None:

@@ -116,9 +116,9 @@ def test_one_condition_has_no_scale_and_that_is_said() -> None:
 @pytest.mark.parametrize(
     ("scores", "scale", "said"),
     [
-        ({"a": {"small": [1.0]}, "b": {"small": [2.0]}}, "range", r"there is one task only \(small\)"),
+        ({"a": {"small": [1.0]}, "b": {"small": [2.0]}}, "range", r"there is only one task \(small\)"),
         (SCORES, {"small": [0, 1]}, "scale: no ends for large"),
-        (SCORES, {"small": [0, 1], "large": [0, 1], "huge": [0, 1]}, "huge is no value of data"),
+        (SCORES, {"small": [0, 1], "large": [0, 1], "huge": [0, 1]}, "huge is not a value of data"),
     ],
 )
 def test_what_cannot_be_compared_over_tasks_is_one_line(scores: dict, scale: object, said: str) -> None:

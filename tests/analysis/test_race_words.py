@@ -28,7 +28,9 @@ def test_the_interval_of_a_condition_that_a_race_dropped_is_marked_and_of_a_surv
     assert notes[1].startswith(
         "dropped after 3 replicates in the race because it looked worse: its interval is too narrow"
     )
-    assert notes[2].startswith("stopped when narrow after 3 replicates: its interval is too narrow")
+    assert notes[2].startswith(
+        "stopped after 3 replicates because its interval was narrow: such an interval is too narrow"
+    )
 
 
 def test_the_table_of_a_sweep_has_the_mark_in_its_column() -> None:
@@ -40,7 +42,7 @@ def test_the_race_states_its_own_error_once() -> None:
     said = race_mark(_raced().conditions, level=0.95).replace("\N{NARROW NO-BREAK SPACE}", " ")
     assert "dropped 1 of 3 conditions early" in said
     assert "among the other 2 with a probability of at least 95 %" in said
-    assert "1 of 3 conditions stopped when their interval was narrow" in said
+    assert "1 of 3 conditions stopped because the interval was narrow" in said
 
 
 def test_without_a_race_nothing_is_said() -> None:

@@ -87,7 +87,7 @@ def test_a_pruned_condition_has_no_interval_no_comparison_and_no_place_in_the_be
     assert 0 not in found.best.members
     assert set(found.best.verdicts) == {1, 2}
     assert all(summary[0].interval is None for summary in found.metrics.values())
-    assert "1 of 3 conditions were pruned (stopped before the end) and are not ranked." in found.marks
+    assert "1 of 3 conditions was pruned (stopped before the end) and is not ranked." in found.marks
 
 
 def test_an_infeasible_condition_says_which_constraint_it_breaks_and_by_how_much() -> None:
@@ -96,7 +96,7 @@ def test_an_infeasible_condition_says_which_constraint_it_breaks_and_by_how_much
     assert found.ranking == (2,)
     assert found.objective[0].note == "breaks the constraint seconds < 60 by 2.5: not ranked"
     assert found.objective[0].interval is not None  # it was measured to the end
-    assert "1 of 2 conditions break the constraint seconds < 60 and are not ranked." in found.marks
+    assert "1 of 2 conditions breaks the constraint seconds < 60 and is not ranked." in found.marks
 
 
 def test_the_pareto_set_comes_first_and_each_objective_has_its_intervals() -> None:

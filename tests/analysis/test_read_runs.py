@@ -76,7 +76,7 @@ def test_runs_without_a_field_are_left_out_and_counted(uri: str) -> None:
     log_run(uri, {"seed": 0}, [9.0])
     found = read(uri)
     assert len(found.replicates) == 1
-    assert "1 runs have no 'lr' and are left out." in found.marks
+    assert "1 run has no 'lr' and is left out." in found.marks
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_running_runs_are_marked(uri: str) -> None:
     log_run(uri, {"lr": 0.1, "seed": 1}, [1.0], status="RUNNING")
     found = read(uri)
     assert not found.is_complete
-    assert "1 runs are still running; analysed as it stands." in found.marks
+    assert "1 run is still running; analysed with the results so far." in found.marks
 
 
 def test_of_two_runs_of_one_seed_the_later_finished_one_counts(uri: str) -> None:
@@ -151,4 +151,4 @@ def test_a_run_of_a_stranger_that_ends_with_nan_has_diverged_and_its_condition_i
         == "its objective is not finite: loss is nan"
     )
     assert ranked(found) == [1]
-    assert "1 of 2 conditions have diverged replicates and are not ranked." in analyze(found).marks
+    assert "1 of 2 conditions has diverged replicates and is not ranked." in analyze(found).marks

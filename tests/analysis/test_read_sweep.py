@@ -94,7 +94,8 @@ def test_a_sweep_that_was_stopped_is_read_as_it_stands_and_marked(project: Proje
     found = read_sweep("toys", uri=project.tracking_uri)
     assert not found.is_complete
     assert any(
-        "1 of 6 conditions have ended; analysed as it stands" in mark or "2 of 6" in mark for mark in found.marks
+        "1 of 6 conditions has ended; analysed with the results so far" in mark or "2 of 6" in mark
+        for mark in found.marks
     )
     outcomes = {r.outcome for r in found.replicates}
     assert "finished" in outcomes
@@ -103,7 +104,7 @@ def test_a_sweep_that_was_stopped_is_read_as_it_stands_and_marked(project: Proje
 
 def test_an_unknown_sweep_is_refused_with_those_that_exist(project: Project) -> None:
     finish(project)
-    with pytest.raises(StoreError, match="there is none called 'toy' in this tracking store; known: toys"):
+    with pytest.raises(StoreError, match="there is no sweep called 'toy' in this tracking store; known: toys"):
         find_sweep("toy", uri=project.tracking_uri)
 
 
@@ -114,7 +115,7 @@ def test_a_store_without_sweeps_says_how_to_start_one(uri: str) -> None:
 
 def test_a_run_that_is_no_sweep_is_refused(project: Project) -> None:
     found = finish(project)
-    with pytest.raises(StoreError, match=f"run {found.replicates[0].run_id} is no sweep"):
+    with pytest.raises(StoreError, match=f"run {found.replicates[0].run_id} is not a sweep"):
         find_sweep(found.replicates[0].run_id, uri=project.tracking_uri)
 
 

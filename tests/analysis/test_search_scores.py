@@ -37,9 +37,9 @@ def test_a_diverged_condition_was_tried_and_counts_as_the_worst() -> None:
     ("changes", "says"),
     [
         ({"sampler": "tpe"}, "tpe chose conditions by the results of earlier ones"),
-        ({"sampler": "grid"}, "the conditions of a grid are no random sample"),
+        ({"sampler": "grid"}, "the conditions of a grid are not a random sample"),
         ({"sampler": "random", "looked_by": ("pruning",)}, "depended on results"),
-        ({}, "no random search"),
+        ({}, "not a random search"),
     ],
 )
 def test_other_searches_have_none_and_the_reason_is_said(changes: dict, says: str) -> None:

@@ -140,7 +140,7 @@ def test_what_is_not_there_is_said(project: Project, tmp_path: Path) -> None:
     broken.write_text("{")
     with pytest.raises(rt.UserError, match=r"broken\.json: is damaged"):
         rt.analyze(broken, **ASKED)
-    with pytest.raises(rt.UserError, match=r"none called 'nobody'.*group_by"):
+    with pytest.raises(rt.UserError, match=r"no sweep called 'nobody'.*group_by"):
         rt.analyze("nobody")
     with pytest.raises(rt.UserError, match="int cannot be analysed"):
         rt.analyze(3)

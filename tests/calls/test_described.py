@@ -99,9 +99,9 @@ def test_a_finite_space_without_trials_is_a_grid_and_any_other_is_searched(
         ({"lr": [0.1]}, {"trails": 3}, r"rt\.sweep: trails is not an argument; did you mean"),
         ({"lr": [0.1]}, {"keys": {"exekution": {}}}, r"rt\.sweep: keys: exekution is not a key"),
         ({"lr": [0.1]}, {"keys": {"trials": 3}}, r"rt\.sweep: keys: trials is an argument of its own"),
-        ({"lr": [0.1]}, {"objective": {"metric": "loss"}}, r"rt\.sweep: metric stands beside objective"),
+        ({"lr": [0.1]}, {"objective": {"metric": "loss"}}, r"rt\.sweep: metric cannot be given with objective"),
         ([0.1], {}, r"rt\.sweep: space must be a mapping of names"),
-        ({"lr": [object]}, {}, r"rt\.sweep: space\.lr: .* is no number, text"),
+        ({"lr": [object]}, {}, r"rt\.sweep: space\.lr: .* is not a number, text"),
     ],
 )
 def test_a_mistake_is_one_line_with_place_value_and_way_out(
@@ -133,7 +133,7 @@ def test_metric_direction_and_reduce_are_short_for_the_objective_in_a_file_too(p
     path = project.write({"objective": None, **short})
     assert rt.Sweep(path).spec.objective.model_dump(include=set(short)) == short
     both = project.write({"metric": "val_loss"})
-    with pytest.raises(rt.UserError, match=r"sweep\.yaml:\d+: metric: stands beside objective"):
+    with pytest.raises(rt.UserError, match=r"sweep\.yaml:\d+: metric: cannot be given with objective"):
         rt.Sweep(both)
 
 

@@ -89,7 +89,7 @@ def test_all_sweeps_are_a_table_and_one_is_loaded_by_name_or_run(toys: rt.Result
         loaded = rt.load(reference)
         assert loaded.best == toys.best
         assert loaded.is_complete
-    with pytest.raises(rt.UserError, match=r"none called 'toy'.*known: toys"):
+    with pytest.raises(rt.UserError, match=r"no sweep called 'toy'.*known: toys"):
         rt.load("toy")
 
 

@@ -89,7 +89,7 @@ def test_a_metric_that_was_read_without_its_curve_is_read_when_it_is_asked_for(t
     assert set(toys.curves("learning_rate")["value"]) == {0.01, 0.1, 1.0}
     with pytest.raises(rt.UserError, match=r"metric 'val_los' was not logged; did you mean .*val_loss"):
         toys.curves("val_los")
-    with pytest.raises(rt.UserError, match="by='time' is no axis"):
+    with pytest.raises(rt.UserError, match="by='time' is not an axis"):
         toys.bands(by="time")
 
 

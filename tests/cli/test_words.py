@@ -145,9 +145,9 @@ def test_a_folder_is_all_its_sweep_files_in_order(tmp_path: Path) -> None:
     assert [pairs(line, command="sweep") for line in lines] == [
         {"config": str(tmp_path / name), "trials": "3"} for name in ("a.yml", "b.yaml", "c.yaml")
     ]
-    with pytest.raises(UserError, match=r"a\.yaml stands beside all=.*; give one of the two"):
+    with pytest.raises(UserError, match=r"a\.yaml cannot be given with all=.*; give one of the two"):
         files_of(["a.yaml", f"all={tmp_path}"], command="check")
-    with pytest.raises(UserError, match="is no folder; give a folder with sweep files"):
+    with pytest.raises(UserError, match="is not a folder; give a folder with sweep files"):
         files_of(["--all", str(tmp_path / "missing")], command="sweep")
 
 

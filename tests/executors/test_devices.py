@@ -93,6 +93,6 @@ def test_what_is_used_is_said_and_what_is_not_there_refused(tmp_path: Path) -> N
 
 def test_a_driver_that_fails_is_one_line_with_a_way_out(tmp_path: Path) -> None:
     executor = LocalExecutor(environment=machine(tmp_path, None))
-    why = r"nvidia-smi fails .*version mismatch.*; mend the driver, or give execution.devices=none"
+    why = r"nvidia-smi fails .*version mismatch.*; repair the driver, or give execution.devices=none"
     with pytest.raises(UserError, match=why):
         executor.check(Job(entry="a:b"), 2)

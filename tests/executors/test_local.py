@@ -113,7 +113,7 @@ def test_a_worker_that_does_not_leave_is_killed_after_the_grace_and_that_is_said
         crew.stop(0.3)
         deaths = [event.death for event in all_of(crew) if event.death is not None]
     assert [death.exit_code for death in deaths] == [-signal.SIGKILL] * 2
-    assert {death.was_ended_because for death in deaths} == {"it was asked to leave and had not left after 0.3 s"}
+    assert {death.was_ended_because for death in deaths} == {"it was asked to end and had not ended after 0.3 s"}
 
 
 def test_a_stopped_process_can_be_ended(local: LocalExecutor) -> None:

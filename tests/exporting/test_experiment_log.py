@@ -215,7 +215,7 @@ def test_a_log_that_cannot_be_written_is_a_warning_and_no_lost_sweep(
     ("words", "said"),
     [
         (["experiment_log"], "which sweep? write rothamsted experiment_log NAME"),
-        (["experiment_log", "nobody"], "there is none called 'nobody'"),
+        (["experiment_log", "nobody"], "there is no sweep called 'nobody'"),
         (["experiment_log", "toys", "log=a.txt"], "does not end in .md"),
         (["experiment_log", "toys", "hypotesis=x"], "did you mean hypothesis?"),
     ],

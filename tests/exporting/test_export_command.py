@@ -89,11 +89,11 @@ def test_runs_of_no_sweep_are_exported_without_a_study(project: Project, capsys:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["nobody"], "there is none called 'nobody'"),
+        (["nobody"], "there is no sweep called 'nobody'"),
         (["toys", "only=paper,tabels"], "only=tabels: did you mean tables?"),
-        (["toys", "folder=sweep.yaml"], "sweep.yaml is a file, and a folder is wanted; name another folder"),
-        (["toys", "folder=sweep.yaml/below"], "sweep.yaml is a file, and a folder is wanted; name another folder"),
-        (["toys", "toys2"], "there is none called 'toys2'"),
+        (["toys", "folder=sweep.yaml"], "sweep.yaml is a file, and must be a folder; name another folder"),
+        (["toys", "folder=sweep.yaml/below"], "sweep.yaml is a file, and must be a folder; name another folder"),
+        (["toys", "toys2"], "there is no sweep called 'toys2'"),
         ([], "which runs? give sweep=NAME"),
     ],
 )

@@ -135,7 +135,7 @@ def test_a_value_arrives_verbatim_with_and_without_a_shell(value: str, stranger:
 def test_a_value_that_a_shell_would_read_is_refused_inside_quotes(stranger: Path) -> None:
     project = open_project(str(stranger), "in_quotes", root=stranger.parent)
     project.check({"text": "0.1"})
-    with pytest.raises(ProjectError, match="parameter 'text' stands inside quotes in the command"):
+    with pytest.raises(ProjectError, match="parameter 'text' is inside quotes in the command"):
         project.command_for({"text": "$(touch X)"})
 
 

@@ -45,7 +45,7 @@ def test_a_dry_run_says_what_would_come_and_writes_nothing(place: Place, monkeyp
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{place.folder / 'none.db'}")
     out = place.bring("t.csv", "--dry-run")
     assert "12 runs (table; 12 FINISHED), 12 points; nothing is written" in out
-    assert "0.1-0: FINISHED, 4 params, 1 points of val_loss" in out
+    assert "0.1-0: FINISHED, 4 params, 1 point of val_loss" in out
     assert not (place.folder / "none.db").exists()
 
 
@@ -62,8 +62,8 @@ def test_mistakes_of_the_command_line_are_one_line(place: Place) -> None:
     assert "source= is missing" in place.refused()
     assert "kind=tabel: is not known; did you mean table?" in place.refused("t.csv", "kind=tabel")
     assert "unknown keys expriment" in place.refused("t.csv", "expriment=a")
-    assert "experiment= is no name" in place.refused("t.csv", "experiment= ")
-    assert "dry_run=maybe is not known" in place.refused("t.csv", "dry_run=maybe")
+    assert "experiment= is not a name" in place.refused("t.csv", "experiment= ")
+    assert "dry_run=maybe must be true or false" in place.refused("t.csv", "dry_run=maybe")
     assert ".: no run found; looked for files called *tfevents*" in place.refused(".", "kind=tensorboard")
 
 

@@ -129,7 +129,7 @@ def test_a_server_that_sends_too_much_or_ends_early_is_one_line(place: Place, mo
 @pytest.mark.parametrize("name", ["../out.csv", "/out.csv", "a/../../out.csv", "..\\out.csv"])
 def test_an_archive_whose_members_lead_out_of_it_is_refused(name: str, place: Place) -> None:
     archive(place.folder / "runs.zip", {name: TABLE})
-    assert "leads out of it" in place.refused("runs.zip")
+    assert "points outside of it" in place.refused("runs.zip")
     assert not list(place.folder.parent.rglob("out.csv"))
 
 
@@ -144,7 +144,7 @@ def test_an_archive_that_is_cut_off_holds_a_link_or_unpacks_to_too_much_is_refus
         link = zipfile.ZipInfo("metrics.csv")
         link.external_attr = 0o120777 << 16
         made.writestr(link, "/etc/passwd")
-    assert "leads out of it" in place.refused("link.zip")
+    assert "points outside of it" in place.refused("link.zip")
     monkeypatch.setattr(download, "MOST_FETCHED", 10)
     assert "unpacks to more than 20 bytes" in place.refused("runs.zip")
     assert zipfile.is_zipfile(io.BytesIO(whole))

@@ -105,7 +105,7 @@ def test_two_runs_of_one_id_are_told_apart_by_their_order_each_time(place: Place
     ("text", "said"),
     [
         ('[{"id": "a", "hist', "is cut off at line 1"),
-        ('[{"id": "a"},,]', "is no JSON at line 1"),
+        ('[{"id": "a"},,]', "is not JSON at line 1"),
         ('"runs"', "must hold a list of runs"),
         ("[1, 2]", "must hold a list of runs"),
         ("[" * 100_000, "nested too deep"),

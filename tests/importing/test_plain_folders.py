@@ -101,7 +101,7 @@ def test_a_damaged_history_is_a_note_with_the_name_of_its_file(fault: str, place
     folder(place.folder / "runs", csv=text)
     out = place.bring("runs", "experiment=before")
     assert said in out
-    assert "metrics.csv is taken up to its fault" in out
+    assert "metrics.csv is read up to its fault" in out
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_a_cell_that_is_no_number_among_numbers_is_counted(place: Place) -> None
     folder(place.folder / "runs", csv="step,loss,host\n0,1,a\n1,\x00,b\n2,1_000,c\n")
     out = place.bring("runs", "experiment=before")
     assert place.history(place.runs("before")["a"]) == {"loss": [(0, 1.0)]}
-    assert "2 values of loss are no numbers and are left out" in out
+    assert "2 values of loss are not numbers and are left out" in out
     assert "no numbers, so no metrics: host" in out
 
 

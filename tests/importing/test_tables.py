@@ -212,7 +212,7 @@ def test_a_measurement_that_is_missing_leaves_its_column_a_metric(name: str, tex
 
 def test_a_text_in_a_column_that_was_said_to_be_a_metric_is_said(place: Place) -> None:
     (place.folder / "r.csv").write_text("lr,val_loss\n0.1,0.5\n0.2,diverged\n")
-    assert "note, 1 run: val_loss is no number and is left out" in place.bring("r.csv", "metrics=val_loss")
+    assert "note, 1 run: val_loss is not a number and is left out" in place.bring("r.csv", "metrics=val_loss")
 
 
 def test_decimals_of_a_database_are_numbers_in_parquet(place: Place) -> None:

@@ -86,7 +86,7 @@ def test_a_last_record_that_is_cut_off_is_said_and_all_whole_ones_are_taken(plac
     [run] = place.runs("before").values()
     assert (run.status, place.history(run)["val/loss"][-1]) == ("KILLED", (2, 0.125))
     assert place.history(run)["acc"] == [(0, 0.5), (1, 0.75)]
-    assert "its last record is cut off; 6 whole ones are taken" in out  # the version and five of six scalars
+    assert "its last record is cut off; the 6 whole ones are kept" in out  # the version and five of six scalars
 
 
 @pytest.mark.parametrize("n_bytes", range(0, 120, 7))
@@ -126,7 +126,7 @@ def test_pictures_and_texts_are_counted_and_left_out(place: Place) -> None:
         writer.add_histogram("weights", np.arange(5.0), 1)
     out = place.bring("logs", "experiment=before")
     assert place.runs("before")["logs"].metrics == {"loss": 0.5}
-    assert "no scalars, not taken over: 1 x text, 1 x weights" in out
+    assert "not scalars, left out: 1 x text, 1 x weights" in out
 
 
 def test_two_event_files_of_one_folder_are_one_run_that_went_on(place: Place) -> None:
@@ -142,7 +142,7 @@ def test_two_event_files_of_one_folder_are_one_run_that_went_on(place: Place) ->
 def test_a_file_that_is_no_event_file_is_one_line_with_its_name(place: Place) -> None:
     (place.folder / "logs").mkdir()
     (place.folder / "logs" / "events.out.tfevents.1").write_bytes(os.urandom(400))
-    assert "events.out.tfevents.1: is no event file of TensorBoard" in place.refused("logs")
+    assert "events.out.tfevents.1: is not an event file of TensorBoard" in place.refused("logs")
 
 
 def test_one_file_among_many_that_is_no_event_file_is_said_and_the_others_come(place: Place) -> None:
@@ -153,7 +153,7 @@ def test_one_file_among_many_that_is_no_event_file_is_said_and_the_others_come(p
     out = place.bring("logs", "experiment=before")
     assert sorted(place.runs("before")) == ["a", "c"]
     assert "1 run could not be read and is left out:" in out
-    assert "b/events.out.tfevents.1: is no event file of TensorBoard" in out
+    assert "b/events.out.tfevents.1: is not an event file of TensorBoard" in out
 
 
 def test_without_the_package_the_line_names_the_extra(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -195,8 +195,8 @@ print(json.dumps(found))
         (["source=wandb://lab/letters"], "there is no such project, or the key may not see it"),
         (["source=wandb://lab/digits", "group=third"], "has no run of group 'third'"),
         (["source=wandb://lab/digits/id77"], "has no run of id 'id77'"),
-        (["source=wandb://lab"], "is no project of W&B; write wandb://ENTITY/PROJECT"),
-        (["source=wandb://lab/a/b/c"], "is no project of W&B; write wandb://ENTITY/PROJECT"),
+        (["source=wandb://lab"], "is not a project of W&B; write wandb://ENTITY/PROJECT"),
+        (["source=wandb://lab/a/b/c"], "is not a project of W&B; write wandb://ENTITY/PROJECT"),
     ],
 )
 def test_what_is_not_there_is_one_line(place: Place, server: WandbServer, words: list[str], said: str) -> None:
@@ -238,7 +238,7 @@ def test_a_server_that_stays_busy_or_is_away_is_one_line(
     monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
     assert "http://127.0.0.1:9 cannot be reached (" in place.refused("source=wandb://lab/digits")
     monkeypatch.setenv("WANDB_BASE_URL", "nowhere")
-    assert "WANDB_BASE_URL: 'nowhere' is no address" in place.refused("source=wandb://lab/digits")
+    assert "WANDB_BASE_URL: 'nowhere' is not an address" in place.refused("source=wandb://lab/digits")
 
 
 @pytest.mark.parametrize(

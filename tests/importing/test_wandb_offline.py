@@ -97,7 +97,7 @@ def test_config_history_summary_tags_and_state_arrive(here: Place) -> None:
 
 def test_a_picture_is_said_to_be_left_out(here: Place) -> None:
     out = here.bring("source=wandb", "group=first", "experiment=before")
-    assert "1 of what it logged are no numbers, and left out: a picture" in out
+    assert "1 logged value is not a number and is left out: a picture" in out
 
 
 @pytest.mark.parametrize("which", [".", "wandb", "wandb/offline-run-*-r0", "wandb/offline-run-*-r0/run-r0.wandb"])

@@ -149,7 +149,7 @@ def test_names_texts_and_tags_that_mlflow_cannot_hold_are_changed_by_one_rule_an
     kept = read_text(found.run_id, "imported.json", uri=place.uri)
     assert kept is not None
     assert "y" * 7_000 in kept
-    assert any("called otherwise in MLflow: param 'lr+warm' is lr_warm_2" in note for note in done.notes)
+    assert any("renamed in MLflow: param 'lr+warm' is lr_warm_2" in note for note in done.notes)
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_a_number_of_the_whole_run_is_written_once_and_apart_where_the_history_e
 def test_points_without_a_step_that_a_database_holds_are_counted_and_left_out(place: Place) -> None:
     [done] = taken(place, run(points=[MetricPoint("loss", 1.0, START, 2**64), MetricPoint("loss", 0.5, -5, 1)]))
     assert done.n_points == 1
-    assert any("1 points are left out" in note for note in done.notes)
+    assert any("1 point is left out" in note for note in done.notes)
 
 
 def test_two_imports_at_once_give_each_run_once(place: Place) -> None:

@@ -135,7 +135,7 @@ def test_an_attribute_that_is_no_json_is_one_line(sweep: Damaged, capsys: pytest
     )
     assert main(["doctor"]) == 2
     err = capsys.readouterr().err
-    assert (err.count("\n"), "is no JSON" in err) == (1, True)
+    assert (err.count("\n"), "is not JSON" in err) == (1, True)
 
 
 def test_tags_and_leases_that_somebody_made_up_break_nothing(

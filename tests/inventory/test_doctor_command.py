@@ -66,7 +66,7 @@ def test_the_table_says_what_how_many_which_and_what_a_repair_does(
     assert "the lease of a trial that does not run" in out
     assert "and 0 more" not in out
     assert "it ends as KILLED, and goes on in the same run" in " ".join(out.split())
-    assert "rothamsted doctor --repair mends" in out
+    assert "rothamsted doctor --repair repairs" in out
     assert main(["doctor", "--repair", "--yes"]) == 0
     assert "not finished: toys; the command that started a sweep goes on with it" in capsys.readouterr().out
 
@@ -216,7 +216,7 @@ def test_through_a_server_what_it_can_be_asked_is_compared_and_the_rest_is_said(
     assert swept(empty_project, CONFIRMED) == 0
     status, found = doctor(capsys)
     assert (status, found["findings"]) == (0, [])
-    assert [line for line in found["notes"] if line.startswith("a tracking server is asked for runs alone")]
+    assert [line for line in found["notes"] if line.startswith("of a tracking server only the runs are checked")]
     with open_recorder(server_uri) as recorder:
         [run_id] = [one["run_id"] for one in _runs(server_uri, "sweep")]
         recorder.resume_run(run_id)

@@ -150,7 +150,7 @@ def test_a_sweep_that_runs_is_said_and_left_alone(project: Project, capsys: pyte
     with project.start():
         status, found = doctor(capsys, "--repair", "--yes")
     assert (status, found["findings"]) == (0, [])
-    assert [line for line in found["notes"] if line.startswith("toys: not looked at, as ")]
+    assert [line for line in found["notes"] if line.startswith("toys: not checked, because ")]
 
 
 def test_contests_and_runs_of_others_beside_a_sweep_have_no_finding(
@@ -203,5 +203,5 @@ def test_a_sweep_of_another_search_database_is_not_judged(
     assert swept(project, {"storage": elsewhere}) == 0
     status, found = doctor(capsys)
     assert (status, found["findings"]) == (0, [])
-    assert [line for line in found["notes"] if "which is not looked at; give storage=" in line]
+    assert [line for line in found["notes"] if "which is not checked; give storage=" in line]
     assert doctor(capsys, f"storage={elsewhere}")[1]["findings"] == []

@@ -111,6 +111,6 @@ def test_the_command_lists_names_json_and_states(project: Project, capsys: pytes
     assert main(["list"]) == 0
     assert "1 of 2" in capsys.readouterr().out
     assert main(["status", "stopped"]) == 3
-    assert "to go on: give the command that started it again" in capsys.readouterr().out
+    assert "to go on: repeat the command that started it" in capsys.readouterr().out
     assert main(["status", "stoped"]) == 2
     assert "did you mean stopped?" in capsys.readouterr().err

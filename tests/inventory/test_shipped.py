@@ -152,8 +152,11 @@ def test_without_a_folder_reports_and_index_go_where_reports_lie(project: Projec
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--all", "a"], "rothamsted report: a stands beside --all; give one of the two"),
-        (["--all", "format=pdf"], "rothamsted report: --all writes pages; name the sweeps whose figures are wanted"),
+        (["--all", "a"], "rothamsted report: a cannot be given with --all; give one of the two"),
+        (
+            ["--all", "format=pdf"],
+            "rothamsted report: --all writes pages, not figures; name the sweeps that you want figures of",
+        ),
         (["--all"], "has a condition that ended"),
     ],
 )

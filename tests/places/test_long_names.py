@@ -80,7 +80,7 @@ def test_a_file_in_the_way_of_the_checkpoints_is_said_before_anything_is_made(
 ) -> None:
     assert main(["sweep", "sweep.yaml", "execution.checkpoint_dir=train.py/here"]) == 2
     assert capsys.readouterr().err.splitlines() == [
-        f"error: execution.checkpoint_dir 'train.py/here': {project / 'train.py'} is a file, and a folder is wanted; "
+        f"error: execution.checkpoint_dir 'train.py/here': {project / 'train.py'} is a file, and must be a folder; "
         "name another folder"
     ]
     assert not (project / "mlflow.db").exists()

@@ -44,7 +44,7 @@ def alter(uri: str, run_id: str, metric: str) -> None:
 
 def test_an_unknown_sweep(uri: str, promoting: Promote, registry: ModelRegistry) -> None:
     log_sweep(uri, "first")
-    refuses(promoting, registry, "other", "there is none called 'other'.*known: first")
+    refuses(promoting, registry, "other", "there is no sweep called 'other'.*known: first")
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_a_sweep_that_the_policy_cannot_judge(
 
 def test_fewer_fresh_seeds_than_the_policy_asks_for(uri: str, promoting: Promote) -> None:
     log_sweep(uri, "first")
-    with pytest.raises(PromotionError, match="replicates=4: the policy of model 'toy' asks for 5 at least"):
+    with pytest.raises(PromotionError, match="replicates=4: the policy of model 'toy' asks for at least 5"):
         promoting("first", policy(), n_replicates=4)
 
 

@@ -115,8 +115,8 @@ def test_several_policies_for_one_study_are_refused_with_their_names(
     ("arguments", "says"),
     [
         (["promote"], "which sweep? give sweep=NAME"),
-        (["promote", "--sweep", "other"], "there is none called 'other'"),
-        (["promote", "--sweep", "first", "--dry_run", "yes"], "dry_run=yes is not known; there are: true, false"),
+        (["promote", "--sweep", "other"], "there is no sweep called 'other'"),
+        (["promote", "--sweep", "first", "--dry_run", "yes"], "dry_run=yes must be true or false"),
         (["promote", "--sweep", "first", "--model", "toy"], "unknown keys model; known: sweep, policy, dry_run"),
         (["promote", "--sweep", "first", "--replicates", "many"], "replicates=many is not a whole number"),
         (["promote", "--sweep", "first", "--policy", "none.yaml"], "none.yaml: there is no such file"),

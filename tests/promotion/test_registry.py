@@ -93,7 +93,7 @@ def test_a_change_can_remove_an_alias(two_versions: ModelRegistry) -> None:
 
 
 def test_a_change_that_expects_another_champion_changes_nothing(two_versions: ModelRegistry) -> None:
-    with held(two_versions) as lock, pytest.raises(AliasMovedError, match="is version 1 by now, was nowhere"):
+    with held(two_versions) as lock, pytest.raises(AliasMovedError, match="is now version 1, was nowhere"):
         apply(two_versions, dataclasses.replace(PROMOTE_2, expect={"champion": None}), lock)
     assert (two_versions.model("toy").aliases, two_versions.model("toy").tags) == ({"champion": "1"}, {})
 

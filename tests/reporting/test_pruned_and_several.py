@@ -146,7 +146,7 @@ def test_one_replicate_gives_no_share_and_says_why() -> None:
 
 def test_parts_that_look_at_one_objective_say_which() -> None:
     made = worlds.several()
-    assert "effects are analysed by the first alone, loss" in texts(made, "effects")
+    assert "effects are analysed only by the first, loss" in texts(made, "effects")
     answer = first_screen(made, None).answer
     assert answer is not None
     assert answer.title == "Best condition of the search, by the first objective"
@@ -204,7 +204,7 @@ def test_verdicts_and_a_set_of_all_conditions_are_said_without_contradiction() -
     values = {n: [n / 4, n / 4 + 0.01, n / 4 - 0.01] for n in range(3)}
     made = analyze(dataset(values, others={"cost": ("minimize", {n: [3.0 - n] * 3 for n in range(3)})}))
     assert verdict_words(made).startswith(
-        "There are several objectives: verdicts are by the first alone, loss. No other"
+        "There are several objectives: verdicts are only by the first, loss. No other"
     )
     assert pareto_words(made).startswith(
         "All 3\N{NO-BREAK SPACE}ranked conditions are in the Pareto set of loss and cost"

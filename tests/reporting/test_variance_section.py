@@ -27,9 +27,9 @@ def numbered(**dataset: object) -> Analysis:
 @pytest.mark.parametrize(
     ("varied", "words"),
     [
-        (("seed",), "the training seed alone, so all intervals are conditional on this validation split"),
+        (("seed",), "only in the training seed, so all intervals are conditional on this validation split"),
         (("seed", "data.seed"), "differ in training seed and data split, so intervals are about new numbers of both"),
-        (("random_state",), "differ in random_state alone. All else that is random is the same in all"),
+        (("random_state",), "differ only in random_state. All else that is random is the same in all"),
     ],
 )
 def test_the_report_says_what_its_intervals_are_conditional_on(varied: tuple[str, ...], words: str) -> None:

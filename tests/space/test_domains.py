@@ -48,10 +48,10 @@ def test_a_range_that_does_not_hold_together_is_refused(keys: dict[str, Any], pa
     ("values", "reason"),
     [
         ((), "at least one value"),
-        (("sgd", "sgd"), "'sgd' stands twice"),
-        ((1, 1.0), "1.0 stands twice"),  # one number, written in two ways
-        (([1, 2], [1, 2]), "[1, 2] stands twice"),
-        ((1, True), "cannot mix truth values and numbers"),  # True == 1 in Python
+        (("sgd", "sgd"), "'sgd' is given twice"),
+        ((1, 1.0), "1.0 is given twice"),  # one number, written in two ways
+        (([1, 2], [1, 2]), "[1, 2] is given twice"),
+        ((1, True), "cannot mix booleans and numbers"),  # True == 1 in Python
         ((1.0, math.nan), "finite numbers, not nan"),
     ],
 )

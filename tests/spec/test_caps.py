@@ -191,12 +191,12 @@ def test_a_large_sweep_is_taken_at_once(name: str, sweep_file: SweepFile) -> Non
 
 @pytest.mark.parametrize("words", [["--lr=0.1"] * 2_000, [f"--lr={'x' * 300_000}"]])
 def test_a_line_by_hand_with_too_much_is_refused(words: list[str]) -> None:
-    with pytest.raises(StudyError, match="are taken; write a file: --config FILE"):
+    with pytest.raises(StudyError, match="are allowed; write a file: --config FILE"):
         parse(STUDY, words)
 
 
 def test_more_combinations_than_anybody_waits_for_are_refused() -> None:
-    with pytest.raises(StudyError, match=r"-m: 1000000 combinations, and at most 10000 are taken"):
+    with pytest.raises(StudyError, match=r"-m: 1000000 combinations, and at most 10000 are allowed"):
         combinations(["-m", "steps=range(0,1000,1)", "seed=range(0,1000,1)"])
 
 

@@ -92,12 +92,12 @@ MISTAKES = {
     "python a.py $HOME": "$ is for a shell",
     "python a.py\npython b.py": "goes over several lines",
     "python 'a.py": "cannot be split into words: No closing quotation",
-    "python a.py {": "braces stand for a value; double those",
-    "python a.py '{\"x\": 1}'": "is no placeholder; double braces that mean themselves",
-    "python a.py {lr!r}": "is no placeholder",
-    "python a.py {lr:.3f}": "{lr:.3f} is no placeholder",
-    "python a.py x{parameters}": "{parameters} makes words of its own; put blanks around it",
-    "python a.py --y={x:flag}": "{x:flag} makes words of its own",
+    "python a.py {": "braces stand for a value; double braces that are meant as text",
+    "python a.py '{\"x\": 1}'": "is not a placeholder; double braces that are meant as text",
+    "python a.py {lr!r}": "is not a placeholder",
+    "python a.py {lr:.3f}": "{lr:.3f} is not a placeholder",
+    "python a.py x{parameters}": "{parameters} stands for whole words; put blanks around it",
+    "python a.py --y={x:flag}": "{x:flag} stands for whole words",
     "python a.py {seed:flag}": "{seed} has no form flag",
 }
 

@@ -105,7 +105,7 @@ def test_any_parameter_can_be_fixed_on_the_command_line(load: Any) -> None:
 
 # replaced text, text instead, overrides -> what the line says
 MISTAKES = {
-    "project and study": ("name:", "study: toy\nname:", {}, "project: stands beside study; give one of the two"),
+    "project and study": ("name:", "study: toy\nname:", {}, "project: cannot be given with study; give one of the two"),
     "a folder with a version": ("name:", "version: v1\nname:", {}, "version: 'v1' is a ref of git, and project"),
     "an unknown entry point": ("name:", "entry_point: train\nname:", {}, "entry_point: project ../elsewhere has no"),
     "no project there": ("elsewhere", "nowhere", {}, "project: ../nowhere has no MLproject"),
@@ -133,16 +133,16 @@ MISTAKES = {
         {},
         "parameters.epochs: must be a number, text, true or",
     ),
-    "a name with a blank": ("epochs: 3", "'a b': 3", {}, "is no name of a parameter"),
-    "a name that is an option": ("epochs: 3", "--epochs: 3", {}, "is no name of a parameter"),
-    "models": ("name:", "models: all\nname:", {}, "models: goes only with study"),
-    "promotion": ("name:", "promote: registry/a.yaml\nconfirm: {}\nname:", {}, "promote: goes only with study"),
+    "a name with a blank": ("epochs: 3", "'a b': 3", {}, "is not a name of a parameter"),
+    "a name that is an option": ("epochs: 3", "--epochs: 3", {}, "is not a name of a parameter"),
+    "models": ("name:", "models: all\nname:", {}, "models: is only for study"),
+    "promotion": ("name:", "promote: registry/a.yaml\nconfirm: {}\nname:", {}, "promote: is only for study"),
     "a population": ("name:", "execution: {population: 4}\nname:", {}, "execution.population: 4 replicates in one"),
     "going on from checkpoints": (
         "name:",
         "stages: [{}, {keep: 1, resume: true}]\nname:",
         {},
-        "stages[1].resume: true goes only with study",
+        "stages[1].resume: true is only for study",
     ),
     "an unknown environment manager": ("name:", "execution: {env_manager: pip}\nname:", {}, "execution.env_manager: "),
     "a size that is none": ("name:", "execution: {memory_limit: 2 GX}\nname:", {}, "2GB, 500MB or 4GiB, not '2 GX'"),
@@ -196,12 +196,12 @@ def test_a_mistake_is_named(load: Any, old: str, new: str, overrides: dict[str, 
     ],
 )
 def test_what_is_for_projects_is_refused_with_a_study(sweep_file: SweepFile, text: str) -> None:
-    with pytest.raises(SpecError, match=r"sweep\.yaml:2: .*: goes only with project or command: a study is trained in"):
+    with pytest.raises(SpecError, match=r"sweep\.yaml:2: .*: is only for project or command: a study is trained in"):
         sweep_file.load_changed("name:", f"{text}\nname:")
 
 
 def test_an_artifact_is_refused_with_a_study(sweep_file: SweepFile) -> None:
-    with pytest.raises(SpecError, match=r"objective\.artifact: goes only with project or command"):
+    with pytest.raises(SpecError, match=r"objective\.artifact: is only for project or command"):
         sweep_file.load_changed("direction: minimize", "direction: minimize, artifact: a.json")
 
 

@@ -166,10 +166,13 @@ def test_a_value_by_hand_is_the_value_of_its_domain(sweep_file: SweepFile) -> No
 # text before the toy's name -> what the one line says, the place in line 2 first
 MISTAKES = {
     "a sampler without conditions": ("sampler: gp\ntrials: 5", "sampler.name: gp cannot do a space with `when`; give"),
-    "an exhaustive budget above the size": ("sampler: exhaustive\ntrials: 13", "trials: 13 of 12 conditions"),
+    "an exhaustive budget above the size": (
+        "sampler: exhaustive\ntrials: 13",
+        "trials: 13 is more than the 12 conditions",
+    ),
     "an unknown pruner": ("pruner: medium", "pruner.name: there is no pruner 'medium'; did you mean median?"),
     "no pruner": ("pruner: {startup_trials: 3}", "pruner.name: is missing"),
-    "an unknown option": ("pruner: {name: median, startup: 3}", "pruner.startup: is no option of pruner median"),
+    "an unknown option": ("pruner: {name: median, startup: 3}", "pruner.startup: is not an option of pruner median"),
     "an option of another type": ("pruner: {name: median, startup_trials: 3.5}", "must be a whole number, not 3.5"),
     "an option out of bounds": ("pruner: {name: percentile, percentile: 120}", "must be at most 100, not 120"),
     "a missing option": ("pruner: {name: patient}", "pruner.patience: is missing: pruner patient needs it"),
@@ -195,7 +198,7 @@ MISTAKES = {
     ),
     "an unknown option of a wrapped pruner": (
         "pruner: {name: patient, patience: 2, wrapped: {name: asha, x: 1}}",
-        "pruner.wrapped.x: is no option of pruner asha",
+        "pruner.wrapped.x: is not an option of pruner asha",
     ),
     "a pruner in a list": ("pruner: [median]", "pruner: must be a name or a mapping"),
     "a pruner of several objectives": (f"pruner: median\nobjective: {TWO}", "pruner: judges by one objective"),
@@ -205,7 +208,7 @@ MISTAKES = {
     "an unknown key of early stopping": ("early_stopping: {patince: 1}", "did you mean patience?"),
     "early stopping without a direction": (
         "early_stopping: {patience: 1, metric: acc}",
-        "early_stopping.direction: is missing: 'acc' is no objective",
+        "early_stopping.direction: is missing: 'acc' is not an objective",
     ),
     "early stopping against the objective": (
         "early_stopping: {patience: 1, direction: maximize}",
@@ -216,7 +219,7 @@ MISTAKES = {
     "no objective in a list": ("objective: []", "objective: must"),
     "metric and expression": (
         "objective: {metric: a, expression: b + c, direction: minimize}",
-        "objective: metric 'a' stands beside expression; give one of the two",
+        "objective: metric 'a' cannot be given with expression; give one of the two",
     ),
     "an objective on test rows": (
         "objective: {metric: test/accuracy, direction: maximize}",
@@ -233,7 +236,7 @@ MISTAKES = {
     ),
     "no expression": (
         "objective: {expression: 'open(1)', direction: minimize}",
-        "objective.expression: 'open(1)' at character 1: open is no function here",
+        "objective.expression: 'open(1)' at character 1: open is not a known function",
     ),
     "a score named as its metric": (
         "objective: {expression: score + 1, direction: minimize}",
@@ -290,7 +293,7 @@ MISTAKES = {
     ),
     "a race of several objectives": (
         f"replicates: {{racing: {{}}}}\nobjective: {TWO}",
-        "a race is for the best by one",
+        "a race needs one objective",
     ),
 }
 

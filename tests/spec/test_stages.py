@@ -83,8 +83,8 @@ MISTAKES = {
     "a first stage that keeps": ("[{keep: 3}, {keep: 2}]", {}, "stages[0].keep: the first stage has every condition"),
     "a first stage with replicates": ("[{replicates: 3}, {keep: 2}]", {}, "stages[0].replicates: the first stage"),
     "nothing kept": ("[{}, {parameters: {steps: 3}}]", {}, "stages[1].keep: is missing"),
-    "more than there are": ("[{}, {keep: 13}]", {}, "stages[1].keep: 13 of the 12 conditions"),
-    "more than the stage before": ("[{}, {keep: 3}, {keep: 4}]", {}, "stages[2].keep: 4 of the 3 conditions"),
+    "more than there are": ("[{}, {keep: 13}]", {}, "stages[1].keep: 13 is more than the 12 conditions"),
+    "more than the stage before": ("[{}, {keep: 3}, {keep: 4}]", {}, "stages[2].keep: 4 is more than the 3 conditions"),
     "an unknown parameter": ("[{parameters: {stpes: 3}}, {keep: 2}]", {}, "stages[0].parameters.stpes: is not a"),
     "a parameter of the space": ("[{}, {keep: 2, parameters: {lr: 1.0}}]", {}, "varies in space"),
     "text for a number": ("[{}, {keep: 2, parameters: {steps: ten}}]", {}, "stages[1].parameters.steps: must be"),
@@ -113,7 +113,11 @@ MISTAKES = {
     "an unknown way": ("[{}, {keep: 2, by: median}]", {}, "stages[1].by: must be 'mean' or 'interval', not 'median'"),
     "an unknown key": ("[{}, {kep: 2}]", {}, "stages[1].kep: is not a key of a sweep file here; did you mean keep?"),
     "no way of going on": ("[{}, {keep: 2, resume: maybe}]", {}, "stages[1].resume: must be auto, true or false"),
-    "more winners than are left": ("[{}, {keep: 2}]", {"confirm.keep": "3"}, "confirm.keep: 3 of 2 conditions of the"),
+    "more winners than are left": (
+        "[{}, {keep: 2}]",
+        {"confirm.keep": "3"},
+        "confirm.keep: 3 is more than the 2 conditions of the",
+    ),
     "a fresh seed that a stage has": (
         "[{}, {keep: 2, replicates: 5}]",
         {"confirm.first_seed": "4"},
@@ -124,7 +128,7 @@ MISTAKES = {
         {"steps": "5"},
         "which wins over it",
     ),
-    "seeds twice": ("[{}, {keep: 2, replicates: {seeds: [1, 1]}}]", {}, "stages[1].replicates.seeds: 1 stands twice"),
+    "seeds twice": ("[{}, {keep: 2, replicates: {seeds: [1, 1]}}]", {}, "stages[1].replicates.seeds: 1 is given twice"),
 }
 
 
@@ -137,7 +141,7 @@ def test_a_mistake_in_the_stages_is_named(sweep_file: SweepFile, stages: str, mo
 
 
 def test_a_mistake_in_the_file_is_named_with_its_line(sweep_file: SweepFile) -> None:
-    with pytest.raises(SpecError, match=r"sweep\.yaml:4: stages\[1\]\.keep: 13 of the 12 conditions"):
+    with pytest.raises(SpecError, match=r"sweep\.yaml:4: stages\[1\]\.keep: 13 is more than the 12 conditions"):
         sweep_file.load_changed("name:", "stages:\n  - {parameters: {steps: 3}}\n  - {keep: 13}\nname:")
 
 

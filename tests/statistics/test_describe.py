@@ -106,7 +106,7 @@ def test_missing_and_infinite_values_are_left_out_and_counted() -> None:
 
 
 def test_the_note_names_what_was_left_out() -> None:
-    assert describe([1.0, math.nan, 3.0, math.inf]).note == "2 of 4 values not finite: left out"
+    assert describe([1.0, math.nan, 3.0, math.inf]).note == "2 of 4 values are not finite and are left out"
 
 
 def test_one_replicate_has_no_interval_and_says_so() -> None:
@@ -131,7 +131,7 @@ def test_of_no_finite_value_nothing_is_defined(values: list[float]) -> None:
 
 
 def test_of_no_finite_value_the_note_says_both_things() -> None:
-    assert describe([math.nan]).note == "no finite value: no interval; 1 of 1 values not finite: left out"
+    assert describe([math.nan]).note == "no finite value: no interval; 1 of 1 values is not finite and is left out"
 
 
 @given(st.floats(-1e300, 1e300), st.integers(2, 9))
@@ -139,7 +139,7 @@ def test_of_no_finite_value_the_note_says_both_things() -> None:
 def test_no_spread_at_all_is_flagged(value: float, n: int) -> None:
     description = describe([value] * n)
     assert (description.is_constant, description.sd) == (True, 0.0)
-    assert description.note == f"all {n} values are equal: an interval of no width says nothing of the spread"
+    assert description.note == f"all {n} values are equal: an interval of no width says nothing about the spread"
 
 
 def test_the_least_spread_is_not_called_constant() -> None:

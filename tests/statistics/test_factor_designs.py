@@ -162,7 +162,7 @@ def test_true_and_false_are_names_not_numbers() -> None:
     ("factors", "message"),
     [
         ({"width": [1, 2]}, "width: 2 levels for 12 values"),
-        ({"width": [math.nan] * 12}, "width: NaN is no level"),
+        ({"width": [math.nan] * 12}, "width: NaN is not a level"),
     ],
 )
 def test_bad_factors_are_refused_by_name(factors: dict[str, list[float]], message: str) -> None:

@@ -18,7 +18,7 @@ TEN = [str(seed) for seed in range(10)]
         (TEN, ["0", "1", "2", "3", "22", "23"], 4, ""),  # two thirds of 6
         (TEN[:2], TEN[:2], 2, "2 common seeds, fewer than 3"),
         (TEN, ["30"], 0, "0 common seeds, fewer than 3"),
-        (TEN, ["0", "1", "2", "2"], 3, "seed 2 stands twice in one condition"),
+        (TEN, ["0", "1", "2", "2"], 3, "seed 2 is there twice in one condition"),
         (TEN, ["0", "1", "2", ""], 3, "the seed of a replicate is not known"),
     ],
 )
@@ -36,4 +36,4 @@ def test_one_condition_that_lost_its_seeds_does_not_undo_the_pairs_of_the_others
 
 
 def test_a_seed_twice_in_one_condition_undoes_all_pairs() -> None:
-    assert pairing_of_all([TEN, TEN, [*TEN, "3"]]).why == "seed 3 stands twice in one condition"
+    assert pairing_of_all([TEN, TEN, [*TEN, "3"]]).why == "seed 3 is there twice in one condition"

@@ -115,7 +115,7 @@ def test_replicates_keep_the_power_in_the_long_run(is_paired: bool) -> None:
         ({"sd": 0.0}, "sd: 0.0 is no spread"),
         ({"difference": math.nan}, "difference: nan"),
         ({"level": 95}, "level: 95"),
-        ({"n": 1}, "n: 1 replicates show no spread"),
+        ({"n": 1}, "n: 1 is too few to show a spread"),
     ],
 )
 def test_what_has_no_power_is_refused_by_name(arguments: dict[str, float], message: str) -> None:

@@ -266,7 +266,7 @@ def test_any_pattern_of_gaps_leaves_a_race_that_holds_together(seed: int, k: int
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"n_min": 1}, "n_min: 1 replicates have no spread"),
+        ({"n_min": 1}, "n_min: 1 is too few to show a spread"),
         ({"n_max": 2}, "n_max: 2 is below n_min"),
         ({"step": 0}, "step: 0 replicates a round"),
         ({"level": 1.0}, "level: 1.0 is not a coverage"),

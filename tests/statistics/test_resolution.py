@@ -30,7 +30,7 @@ def test_three_equal_accuracies_of_a_hundred_rows_have_an_interval_with_a_width(
     assert found.interval.low == pytest.approx(1 / (1 + math.exp(moved - middle)), abs=1e-12)
     assert found.interval.high == pytest.approx(1 / (1 + math.exp(-moved - middle)), abs=1e-12)
     assert found.note == (
-        "all 3 values are equal, to a metric that moves in steps of 1 / 100: the interval's width is that of a "
+        "all 3 values are equal, and the metric moves in steps of 1 / 100: the interval is as wide as for a "
         "standard deviation of half a step, 0.005"
     )
 
@@ -46,7 +46,7 @@ def test_equal_shares_without_their_rows_have_no_width_and_say_what_to_declare()
 def test_a_spread_below_half_a_row_counts_as_half_a_row_and_a_wider_one_as_it_is() -> None:
     narrow, wide = [0.95] * 9 + [0.96], [0.93, 0.95, 0.96]
     assert np.std(narrow, ddof=1) < 0.005 < np.std(wide, ddof=1)
-    assert "their spread is 0.0032, to a metric that moves in steps of 1 / 100" in describe(narrow, metric=OF_100).note
+    assert "their spread is 0.0032, and the metric moves in steps of 1 / 100" in describe(narrow, metric=OF_100).note
     assert mean_interval(narrow, metric=OF_100) != mean_interval(narrow, metric=SHARE)
     assert describe(wide, metric=OF_100) == describe(wide, metric=SHARE)
 

@@ -35,7 +35,7 @@ def test_it_agrees_with_the_published_example() -> None:
 def test_values_that_are_no_shares_of_the_rows_have_none_and_say_why() -> None:
     found = describe([0.955, 0.96], method="wilson", metric=OF_100)
     assert found.interval is None
-    assert found.note == "no wilson interval: 0.955 is no share of 100 rows; mend Metric(rows=...), or use t"
+    assert found.note == "no wilson interval: 0.955 is not a share of 100 rows; correct Metric(rows=...), or use t"
 
 
 def test_without_a_number_of_rows_the_way_out_is_named() -> None:

@@ -109,7 +109,7 @@ def test_without_two_values_there_is_no_interval() -> None:
         ({"width": 0.0}, "width: 0.0 is not a width"),
         ({"width": INF}, "width: inf is not a width"),
         ({"level": 0.0}, "level: 0.0 is not a coverage"),
-        ({"n_min": 1}, "n_min: 1 replicates"),
+        ({"n_min": 1}, "n_min: 1 is too few"),
         ({"n_max": 10}, "values: 20 replicates, but n_max is 10"),
     ],
 )

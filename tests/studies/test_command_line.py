@@ -39,9 +39,9 @@ def test_options_of_running_by_hand_are_read(tmp_path: Path) -> None:
 
 
 MISTAKES = {
-    "rule": (["--lr=-1"], "--lr of Config: input should be greater than 0, not -1"),
-    "type": (["--steps", "many"], "--steps of Config: input should be a valid integer"),
-    "choice": (["--optimizer.name", "adam"], "--optimizer.name of Config: input should be 'sgd' or 'heavy_ball'"),
+    "rule": (["--lr=-1"], "--lr of Config: must be greater than 0, not -1"),
+    "type": (["--steps", "many"], "--steps of Config: must be a valid integer"),
+    "choice": (["--optimizer.name", "adam"], "--optimizer.name of Config: must be 'sgd' or 'heavy_ball'"),
     "unknown": (["--optimizer.lr", "1"], "--optimizer.lr is not an option; "),
     "abbreviated": (["--step", "1"], "--step is not an option; did you mean steps?"),
     "no value": (["--lr"], "argument --lr: expected one argument"),
@@ -83,7 +83,7 @@ def test_a_mistake_in_the_terminal_is_one_line_and_status_2(run_toy: RunToy, hom
     before = sorted(home.iterdir())
     done = run_toy("--lr=-1")
     assert done.returncode == 2
-    assert done.stderr == "error: --lr of Config: input should be greater than 0, not -1\n"
+    assert done.stderr == "error: --lr of Config: must be greater than 0, not -1\n"
     assert sorted(home.iterdir()) == before
 
 

@@ -103,8 +103,8 @@ def test_a_field_that_is_itself_a_mapping_may_have_any_keys(weights: dict[str, f
 
 WRONG = {
     "unknown": (Config, {"optimizer.momentun": 0.5}, "optimizer.momentun is not a field of Config; did you mean"),
-    "rule": (Config, {"lr": -1}, "lr of Config: input should be greater than 0, not -1"),
-    "type": (Config, {"steps": 1.5}, "steps of Config: input should be a valid integer"),
+    "rule": (Config, {"lr": -1}, "lr of Config: must be greater than 0, not -1"),
+    "type": (Config, {"steps": 1.5}, "steps of Config: must be a valid integer"),
     "missing": (Wide, {}, "seed of Wide has no default and must be given"),
     "twice": (Config, {"optimizer": {"name": "sgd"}, "optimizer.name": "sgd"}, "optimizer.name is given twice"),
     "leaf and branch": (
@@ -113,8 +113,12 @@ WRONG = {
         "optimizer.name and optimizer are both given",
     ),
     "whole config": (Wide, {"seed": 13}, "Wide: seed 13 is unlucky; take another"),
-    "in a union": (Wide, {"seed": 1, "rule": {"kind": "sgd", "momentum": 2}}, "rule.momentum of Wide: input"),
-    "in a list": (Wide, {"seed": 1, "widths": [1, "x"]}, "widths[1] of Wide: input should be a valid integer"),
+    "in a union": (
+        Wide,
+        {"seed": 1, "rule": {"kind": "sgd", "momentum": 2}},
+        "rule.momentum of Wide: must be less than 1",
+    ),
+    "in a list": (Wide, {"seed": 1, "widths": [1, "x"]}, "widths[1] of Wide: must be a valid integer"),
 }
 
 

@@ -119,7 +119,7 @@ def test_a_replicate_whose_artifacts_the_store_refuses_has_failed_with_the_reaso
 
 def test_a_foreign_project_has_no_such_key(sketches: Project) -> None:
     foreign = {**SWEEP, "study": None, "project": ".", "entry_point": "sketch", "execution": {"artifacts": True}}
-    with pytest.raises(SpecError, match=r"execution\.artifacts: goes only with study"):
+    with pytest.raises(SpecError, match=r"execution\.artifacts: is only for study"):
         load(sketches.write(foreign), {}, sketches.root)
 
 

@@ -131,5 +131,5 @@ def test_an_address_that_is_none_is_refused_as_at_a_start(
         shown(empty_project, {"storage": wrong})
     for uri in (wrong, "http://h:notaport"):
         monkeypatch.setattr("rothamsted.sweeping.open.check.tracking_uri", lambda uri=uri: uri)
-        with pytest.raises(StoreError, match=r"tracking URI .*notaport.*: is no address"):
+        with pytest.raises(StoreError, match=r"tracking URI .*notaport.*: is not an address"):
             shown(empty_project, {})

@@ -113,7 +113,7 @@ def test_the_runs_of_a_contest_say_what_they_are(here: Project) -> None:
 
 def test_a_contest_is_no_sweep_to_whoever_looks_for_one(here: Project) -> None:
     contest(here)
-    with pytest.raises(StoreError, match=r"there is none called 'toys\.contest'"):
+    with pytest.raises(StoreError, match=r"there is no sweep called 'toys\.contest'"):
         find_sweep("toys.contest", uri=here.tracking_uri)
 
 
@@ -254,7 +254,7 @@ def test_a_contest_does_not_take_the_name_of_a_sweep(here: Project) -> None:
         ({"labels": ["a"]}, SpecError, "2 contestants and 1 labels"),
         ({"labels": ["a", "a"]}, SpecError, "labels must differ"),
         ({"seeds": ()}, SpecError, "has no seeds"),
-        ({"seeds": (1, 1)}, SpecError, "contest toys.contest: replicates.seeds: 1 stands twice"),
+        ({"seeds": (1, 1)}, SpecError, "contest toys.contest: replicates.seeds: 1 is given twice"),
         ({"name": "a contest"}, SpecError, "contest a contest: name: must be at most 100 letters"),
         ({"study": "toys"}, UserError, "study 'toys' is not an entry point"),
         ({"root": Path("/")}, UserError, "/MLproject: there is no such file"),

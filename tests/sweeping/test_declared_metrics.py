@@ -83,7 +83,7 @@ def test_check_names_the_first_value_outside_a_declared_range(empty_project: Pro
     console = Console(record=True, width=200)
     print_plan(sweep, study, console=console)
     said = [line for line in console.export_text().splitlines() if line.startswith("warning")]
-    assert said == ["warning: learning_rate was 0.1 at step 2, but study toy declares 0.5 to 1: mend one of the two"]
+    assert said == ["warning: learning_rate was 0.1 at step 2, but study toy declares 0.5 to 1: correct one of the two"]
 
 
 def test_an_analysis_has_the_declaration_from_the_record_alone(project: Project) -> None:

@@ -199,7 +199,7 @@ REFUSED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "a race": (
         {**TOYS, "replicates": {"racing": {"min": 3, "max": 5}}},
         {**TOYS, "replicates": {"racing": {"min": 3, "max": 9}}},
-        "replicates.racing.max: 5 -> 9: a race keeps its conditions and looks",
+        "replicates.racing.max: 5 -> 9: the error rate of a race holds only for",
     ),
     "the objective of a pruner": (
         {**TOYS, "pruner": "median"},
@@ -299,7 +299,7 @@ def test_a_sweep_that_another_process_runs_does_not_grow(project: Project) -> No
     assert first.queue.lease("elsewhere:1:1").take(60.0)  # a living process of another machine
     with pytest.raises(ResumeError) as refusal:
         project.start({**TOYS, "replicates": {"count": 3}})
-    assert "another process runs it as it was; stop that one" in str(refusal.value)
+    assert "another process runs the sweep by the old file; stop that process" in str(refusal.value)
 
 
 KILLED_AFTER_THREE = """

@@ -115,5 +115,5 @@ def test_auto_goes_with_studies_only_and_other_words_are_refused(project: Projec
     with pytest.raises(SpecError, match="whole number from 1 to 100000, or auto"):
         load(project.write({"execution": {"population": "many"}}), {}, project.root)
     foreign = {"study": None, "project": ".", "entry_point": "main", "execution": {"population": "auto"}}
-    with pytest.raises(SpecError, match="goes only with study"):
+    with pytest.raises(SpecError, match="is only for study"):
         load(project.write(foreign), {}, project.root)

@@ -47,7 +47,7 @@ def test_a_stopped_sweep_has_tables_of_the_same_columns_and_says_how_far_it_is(p
     assert {name: list(rows[0]) for name, rows in tables(stopped).items()} == {
         name: list(rows[0]) for name, rows in whole.items()
     }
-    assert "This sweep is not finished: 1 of 4 conditions have ended" in stopped.description
+    assert "This sweep is not finished: 1 of 4 conditions has ended" in stopped.description
 
 
 def test_the_search_is_read_in_two_queries_a_queue(project: Project) -> None:

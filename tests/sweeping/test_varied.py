@@ -168,7 +168,7 @@ def test_crossed_replicates_are_not_compared_as_if_they_were_independent(project
         find_runs(None, {tags.ROLE: "trial", tags.SWEEP: name}, uri=uri)[0].run_id for name in ("toys", "together")
     )
     for one in ("toys", crossed):
-        with pytest.raises(StoreError, match=r"are crossed \(seed, data.seed\), and comparing takes independent ones"):
+        with pytest.raises(StoreError, match=r"are crossed \(seed, data.seed\), and compare needs independent ones"):
             read_compared(["together", one], uri=uri)
     dataset, _ = read_compared(["together", together], uri=uri)
     assert len(dataset.replicates) == 8

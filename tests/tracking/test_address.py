@@ -132,7 +132,7 @@ def test_the_ui_listens_where_the_user_wants_it(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("MLFLOW_UI_URL", "http://lab:5055")
     assert ui_command("sqlite:///a.db").endswith("a.db --host lab --port 5055")
     monkeypatch.setenv("MLFLOW_UI_URL", "http://lab:port")
-    with pytest.raises(StoreError, match="MLFLOW_UI_URL: 'http://lab:port' is no address"):
+    with pytest.raises(StoreError, match="MLFLOW_UI_URL: 'http://lab:port' is not an address"):
         ui_command("sqlite:///a.db")
 
 

@@ -93,7 +93,7 @@ def test_training_goes_on_and_all_is_delivered_when_the_server_is_back(
             recorder.flush()
     said = [record.getMessage() for record in caplog.records if record.name == "rothamsted.tracking.kept_back"]
     assert said[0].startswith(f"{proxy.uri}: away since ")
-    assert said[0].endswith(f"what is to be written waits in {kept}")
+    assert said[0].endswith(f"new records wait in {kept}")
     assert said[1:] == [f"{proxy.uri}: is back; what waited in {kept} is delivered"]
     assert files(home) == []
     check_whole(run_id, server_uri, 50, "FINISHED")

@@ -156,16 +156,16 @@ def test_an_address_that_is_none_is_one_line(uri: str, tmp_path: Path, monkeypat
 
 
 ADDRESSES = {
-    "postgresql+psycopg://u@host:notaport/db": "is no address",
-    "http://host:notaport": "is no address",
-    "http://[::1": "is no address",
+    "postgresql+psycopg://u@host:notaport/db": "is not an address",
+    "http://host:notaport": "is not an address",
+    "http://[::1": "is not an address",
     "http://": "names no host",
     "http://a b": "names no host",
     "http://host\x07": "names no host",
-    "sqlite:": "is no address",
+    "sqlite:": "is not an address",
     "sqlite://": "in memory is lost",
     "sqlite:///:memory:": "in memory is lost",
-    "ftp://host/x": "'ftp' is no kind of store",
+    "ftp://host/x": "'ftp' is not a kind of store",
 }
 
 

@@ -127,7 +127,7 @@ def test_a_server_that_does_not_answer_is_named_while_it_is_waited_for_and_when_
     with caplog.at_level(logging.WARNING):
         check_once(written(proxy, experiment_id), server_uri, experiment_id)
     said = [record.getMessage() for record in caplog.records if record.name.startswith("rothamsted")]
-    assert said[0] == f"{proxy.uri}: no answer for 1 s; what is to be written waits, and is tried for 600 s"
+    assert said[0] == f"{proxy.uri}: no answer for 1 s; new records wait, and writing is tried for 600 s"
     assert said[1].startswith(f"{proxy.uri}: answers again after ")
     assert len(said) == 2
 

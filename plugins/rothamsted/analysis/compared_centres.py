@@ -53,7 +53,7 @@ def compare_centres_with(
         pairs = pairing(seeds[number], seeds[reference])
         found = centre_difference(values[row], against, over=over, is_paired=pairs.is_paired, level=level)
         labels[found.label] += 1
-        few = "" if math.isfinite(found.low) else f"{found.n} replicates are too few for an interval at {level:g}"
+        few = "" if math.isfinite(found.low) else f"too few replicates (n = {found.n}) for an interval at {level:g}"
         why = "" if pairs.is_paired else f"{found.label}, not paired: {pairs.why}"
         rows.append(_row(number, reference, found, note="; ".join(part for part in (few, why) if part)))
     corrected = correct(np.array([row.p_value for row in rows]), CORRECTION)

@@ -49,7 +49,7 @@ def find_sweep(reference: str, *, uri: str) -> tuple[FoundRun, str]:
             run = tracking.find_run(run.tags[tags.CONTINUES], uri=uri)
         if run is not None and run.tags.get(tags.ROLE) == "sweep":
             return run, ""
-        what = "is no sweep" if run is not None else "does not exist"
+        what = "is not a sweep" if run is not None else "does not exist"
         raise StoreError(f"sweep: run {reference} {what}; {_known(_names(uri))}")
     found = tracking.find_runs(None, {tags.ROLE: "sweep", tags.SWEEP: reference}, uri=uri)
     if not found:
@@ -69,7 +69,7 @@ def find_compared(reference: str, *, uri: str) -> FoundRun:
     if _RUN_ID.fullmatch(reference):
         run = tracking.find_run(reference, uri=uri)
         if run is None:
-            raise StoreError(f"compare: there is no run {reference}")
+            raise StoreError(f"compare: there is no run {reference}; give names of sweeps, or ids of runs")
         return run
     if sweeps := tracking.find_runs(None, {tags.ROLE: "sweep", tags.SWEEP: reference}, uri=uri, limit=1):
         return sweeps[0]
@@ -105,24 +105,28 @@ def find_last_stage(reference: str, *, uri: str) -> Staged:
     run, mark = find_sweep(reference, uri=uri)
     first = tracking.find_run(run.tags[tags.STAGE_OF], uri=uri) if tags.STAGE_OF in run.tags else run
     if first is None:
-        raise StoreError(f"sweep {reference}: the run of its first stage, {run.tags[tags.STAGE_OF]}, was deleted")
+        raise StoreError(
+            f"sweep {reference}: the run of its first stage, {run.tags[tags.STAGE_OF]}, was deleted; restore that run"
+        )
     last = run
     while (name := last.tags.get(tags.NEXT_SWEEP)) is not None:
         wanted = {tags.ROLE: "sweep", tags.SWEEP: name, tags.STAGE_OF: first.run_id}
         found = tracking.find_runs([run.experiment_id], wanted, uri=uri)
         if not found:
-            raise StoreError(f"sweep {reference}: its next stage, {name}, has not begun; give the sweep again to go on")
+            raise StoreError(
+                f"sweep {reference}: its next stage, {name}, has not begun; give the sweep's command again"
+            )
         last = found[-1]
     on = f"{run.tags.get(tags.SWEEP)} went on in stages; {last.tags.get(tags.SWEEP)} is the last"
     return Staged(first=first, last=last, mark="; ".join([*filter(None, [mark]), *([on] if last is not run else [])]))
 
 
 def _no_run(reference: str) -> StoreError:
-    return StoreError(f"compare: there is no sweep and no run called '{reference}'")
+    return StoreError(f"compare: there is no sweep and no run called '{reference}'; rothamsted list shows the sweeps")
 
 
 def _no_sweep(reference: str, names: Iterable[str]) -> StoreError:
-    return StoreError(f"sweep: there is none called '{reference}' in this tracking store; {_known(names)}")
+    return StoreError(f"sweep: there is no sweep called '{reference}' in this tracking store; {_known(names)}")
 
 
 def _names(uri: str) -> list[str]:

@@ -69,7 +69,7 @@ def _as_trained(
     found = describe(finite)
     statistics = {**summary.statistics, **{name: getattr(found, name) for name in DESCRIPTIVE}}
     made = f"{len(finite)} crossed replicates count as {summary.n} independent ones"
-    lost = f"no interval: one of the crossed numbers has none of its {len(finite)} replicates"
+    lost = f"no interval: one of the crossed numbers has no result ({len(finite)} replicates have one)"
     note = "; ".join(part for part in (made if summary.n else lost, summary.note) if part)
     return replace(summary, counts=counts, statistics=statistics, note=note)
 

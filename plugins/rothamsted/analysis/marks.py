@@ -14,7 +14,7 @@ import numpy as np
 from rothamsted.analysis.left_out import left_out_words, over_words
 from rothamsted.analysis.values import Dataset, Replicate
 from rothamsted.metric import declared
-from rothamsted.wording import joined
+from rothamsted.wording import joined, plain_count, verb
 
 
 def marks_of(dataset: Dataset, members: Mapping[int, Sequence[Replicate]], ranking: Sequence[int]) -> list[str]:
@@ -31,23 +31,27 @@ def marks_of(dataset: Dataset, members: Mapping[int, Sequence[Replicate]], ranki
         )
     diverged = [number for number, rs in members.items() if any(r.outcome == "diverged" for r in rs)]
     if diverged:
-        marks.append(f"{len(diverged)} of {len(members)} conditions have diverged replicates and are not ranked.")
+        words = "has diverged replicates and is", "have diverged replicates and are"
+        marks.append(_not_ranked(len(diverged), len(members), *words))
     n_pruned = sum(bool(condition.pruned) for condition in dataset.conditions)
     if n_pruned:
-        marks.append(
-            f"{n_pruned} of {len(members)} conditions were pruned (stopped before the end) and are not ranked."
-        )
+        words = "was pruned (stopped before the end) and is", "were pruned (stopped before the end) and are"
+        marks.append(_not_ranked(n_pruned, len(members), *words))
     marks += _constraint_marks(dataset)
     marks += _range_marks(dataset)
     n_early = sum(bool(r.stopped_early) for r in dataset.replicates)
     if n_early:
+        they = verb(n_early, "it", "they")
         marks.append(
-            f"{n_early} replicates stopped early because they no longer improved. Their scores count; their curves are "
-            "shorter."
+            f"{plain_count(n_early, 'replicate')} stopped early because {they} no longer improved. Such a score "
+            "counts; the curve is shorter."
         )
     excluded = sum(not np.isfinite(r.objective) for r in dataset.replicates if r.outcome == "finished")
     if excluded:
-        marks.append(f"{excluded} finished replicates have no finite {dataset.objective.metric} and are left out.")
+        finished, has = plain_count(excluded, "finished replicate"), verb(excluded, "has", "have")
+        marks.append(
+            f"{finished} {has} no finite {dataset.objective.metric} and {verb(excluded, 'is', 'are')} left out."
+        )
     if ranking and (left := left_out_words(dataset, ranking)):
         marks.append(f"Effects and comparisons are over {over_words(dataset, ranking)}; left out: {left}.")
     if dataset.looked_by:
@@ -65,8 +69,14 @@ def _constraint_marks(dataset: Dataset) -> list[str]:
     n_broken = Counter(text for condition in dataset.conditions for text, _ in condition.broken)
     total = len(dataset.conditions)
     return [
-        f"{n} of {total} conditions break the constraint {text} and are not ranked." for text, n in n_broken.items()
+        _not_ranked(n, total, f"breaks the constraint {text} and is", f"break the constraint {text} and are")
+        for text, n in n_broken.items()
     ]
+
+
+def _not_ranked(n: int, total: int, one: str, several: str) -> str:
+    """Say how many conditions are not ranked, and why."""
+    return f"{n} of {total} conditions {verb(n, one, several)} not ranked."
 
 
 def _range_marks(dataset: Dataset) -> list[str]:
@@ -99,5 +109,6 @@ def no_score(dataset: Dataset, members: Mapping[int, Sequence[Replicate]]) -> st
     if not reasons:
         return "No condition has a score."
     (reason, n), n_failed = reasons.most_common(1)[0], reasons.total()
-    of = f"{n} of {n_failed} failed replicates" if n < n_failed else f"{n_failed} failed replicates, each"
+    each = ", each" if n_failed > 1 else ""
+    of = f"{n} of {n_failed} failed replicates" if n < n_failed else plain_count(n, "failed replicate") + each
     return f"No condition has a score. {of}: {reason}"

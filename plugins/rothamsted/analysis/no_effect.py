@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from rothamsted.analysis.conditions import values_key
 from rothamsted.analysis.ranking import members_of
 from rothamsted.analysis.values import Condition, Dataset, Replicate
+from rothamsted.wording import plain_count
 
 LEAST_COMMON = 2  # seeds
 MOST_SAID = 5
@@ -73,7 +74,7 @@ def twin_marks(dataset: Dataset) -> list[str]:
     found = [twins for twins in twins_of(dataset) if twins.factors]
     said = [_said(twins) for twins in found[:MOST_SAID]]
     more = len(found) - len(said)
-    return [*said, *([f"The same holds for {more} more groups of conditions."] if more else [])]
+    return [*said, *([f"The same holds for {plain_count(more, 'more group')} of conditions."] if more else [])]
 
 
 def _said(twins: Twins) -> str:

@@ -51,6 +51,6 @@ def _consequence(dataset: Dataset) -> str:
         return f"Conditions are compared by the {words_of(over)} over seeds here. One replicate changes it little."
     return (
         f"If one seed in ten fails like this, a 95 % t interval covers the true mean only {COVERED} of the time (3 "
-        "to 10 seeds). By means, a condition that had no bad seed comes first. The way out: objective.over: median "
-        "or iqm; for replicates that ended, analyze with over_seeds=median."
+        "to 10 seeds). Means favour conditions that had no bad seed. Use objective.over: median or iqm; for "
+        "replicates that have ended, analyze with over_seeds=median."
     )

@@ -61,7 +61,7 @@ def grid_of(dataset: Dataset) -> Grid:
     """
     task = dataset.task
     if task is None:
-        raise UserError("task: no factor is marked as task")
+        raise UserError("task: no factor is marked as task; give task=FACTOR")
     levels = _levels(dataset, task.factor)
     numbers: dict[Hashable, int] = {}
     conditions: dict[int, Condition] = {}
@@ -123,11 +123,13 @@ def _levels(dataset: Dataset, factor: str) -> tuple[str, ...]:
     found = next((one for one in dataset.factors if one.name == factor), None)
     if found is None:
         known = ", ".join(one.name for one in dataset.factors) or "none"
-        raise UserError(f"task={factor}: is no factor of these conditions; there are: {known}")
+        raise UserError(f"task={factor}: is not a factor of these conditions; there are: {known}")
     first = {identity(level): shown(level) for level in found.levels}
     if len(first) < 2:
         only = ", ".join(first.values()) or "none"
-        raise UserError(f"task={factor}: there is one task only ({only}), nothing to compare over; leave task out")
+        raise UserError(
+            f"task={factor}: there is only one task ({only}), so there is nothing to compare; leave task out"
+        )
     return tuple(first.values())
 
 
@@ -153,7 +155,7 @@ def _given(scale: Any, grid: Grid, factor: str) -> dict[str, tuple[float, float]
     lacking = [on for on in grid.tasks if on not in scale]
     unknown = [on for on in scale if on not in grid.tasks]
     if lacking or unknown:
-        what = f"no ends for {', '.join(lacking)}" if lacking else f"{', '.join(unknown)} is no value of {factor}"
+        what = f"no ends for {', '.join(lacking)}" if lacking else f"{', '.join(unknown)} is not a value of {factor}"
         raise UserError(f"task={factor}: scale: {what}; give low and high for each of {', '.join(grid.tasks)}")
     return {on: scale[on] for on in grid.tasks}
 

@@ -28,14 +28,13 @@ def race_mark(conditions: Sequence[Condition], *, level: float) -> str:
     parts = []
     if n_dropped:
         parts.append(
-            f"The race dropped {n_dropped} of {n_raced} conditions early: they have fewer replicates and rank last. "
-            f"The truly best condition is among the other {n_raced - n_dropped} with a probability of at least "
-            f"{percent(level)} (less if a few seeds fail). Dropped conditions look worse than they are, and their "
-            "intervals are too narrow."
+            f"The race dropped {n_dropped} of {n_raced} conditions early. A dropped condition has fewer replicates, "
+            "ranks last, looks worse than it is, and its interval is too narrow. The truly best condition is among the "
+            f"other {n_raced - n_dropped} with a probability of at least {percent(level)} (less if a few seeds fail)."
         )
     if n_narrow:
         parts.append(
-            f"{n_narrow} of {n_raced} conditions stopped when their interval was narrow (narrower_than). Such an "
+            f"{n_narrow} of {n_raced} conditions stopped because the interval was narrow (narrower_than). Such an "
             "interval covers the mean less often than its level says; the note of the condition in MLflow has one that "
             "is corrected for this."
         )
@@ -51,7 +50,11 @@ def race_note(race: str) -> str:
     if race.startswith("dropped after "):
         return f"{_fate(race)} in the race because it looked worse: its interval is too narrow, its mean too bad"
     if race.startswith(NARROW):
-        return f"stopped when {_fate(race)}: its interval is too narrow, because its width decided when to stop"
+        when = _fate(race).removeprefix("narrow ")
+        return (
+            f"stopped {when} because its interval was narrow: such an interval is too narrow, because its width "
+            "decided when to stop"
+        )
     return ""
 
 

@@ -137,7 +137,7 @@ def _independent(subject: Subject) -> Subject:
     names = list(varied[0]) if varied else []
     if len(names) > 1 and any(len({one.get(name) for one in varied}) < len(varied) for name in names):
         raise StoreError(
-            f"compare: replicates of {subject.name} are crossed ({', '.join(names)}), and comparing takes independent "
+            f"compare: replicates of {subject.name} are crossed ({', '.join(names)}), and compare needs independent "
             "ones; confirm its best condition on fresh numbers (-P confirm.replicates=10), or give a sweep with "
             f"replicates.vary: [{', '.join(names)}]"
         )
@@ -159,7 +159,7 @@ def _of_dataset(dataset: Dataset, over: str | None) -> Subject:
         dataset = replace(dataset, objective=dataset.objective.model_copy(update={"over": over}))
     order = ranked(dataset)
     if not order:
-        raise StoreError(f"compare: sweep {dataset.name} has no condition with a score")
+        raise StoreError(f"compare: sweep {dataset.name} has no condition with a score; leave it out")
     best = next(c for c in dataset.conditions if c.number == order[0])
     members = [r for r in dataset.replicates if r.condition == best.number]
     fresh = [r for r in members if r.phase == "confirm"]
@@ -237,8 +237,8 @@ def _disagreements(subjects: Sequence[Subject]) -> tuple[str, ...]:
         if len(set(asked.values())) > 1:
             said[key] = ", ".join(f"{name}: {value}" for name, value in asked.items())
     return tuple(
-        f"Their files ask for different statistics.{key} ({values}). All have the same here, so some have another "
-        f"interval in their own report; {key}=VALUE chooses it."
+        f"Their files ask for different statistics.{key} ({values}). One is used for all here, so some intervals "
+        f"differ from those in the reports of the sweeps; {key}=VALUE chooses it."
         for key, values in said.items()
     )
 

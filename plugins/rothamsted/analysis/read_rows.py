@@ -50,7 +50,7 @@ class ResultRow:
         try:
             return float(value)
         except OverflowError:  # a whole number of 300 digits
-            raise DataError(f"{self.place}: {name} is more than a float holds; correct it") from None
+            raise DataError(f"{self.place}: {name} is too large for a float; correct it") from None
 
 
 def read_rows(
@@ -76,7 +76,7 @@ def read_rows(
     """
     place = f"analyze {name}"
     if not rows:
-        raise StoreError(f"{place}: holds no results")
+        raise StoreError(f"{place}: holds no results; give others")
     needed = Expression(objective.expression).names if objective.expression is not None else {objective.metric}
     fields = [*group_by, *([replicate_by] if replicate_by else [])]
     _check_columns(rows, fields, needed, place)

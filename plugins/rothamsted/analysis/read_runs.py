@@ -13,6 +13,7 @@ from rothamsted import tracking
 from rothamsted.analysis.curves import default_curves, read_series
 from rothamsted.analysis.logged import BOOKKEEPING, check_metrics
 from rothamsted.analysis.objectives import not_finite, objective_of
+from rothamsted.analysis.progress_words import SO_FAR
 from rothamsted.analysis.scored import score_of, with_score
 from rothamsted.analysis.typed import factors_of, label, typed
 from rothamsted.analysis.values import Condition, Dataset, Objective, Replicate, Series
@@ -21,6 +22,7 @@ from rothamsted.expression import Expression
 from rothamsted.records import RunStatus
 from rothamsted.space import identity
 from rothamsted.tracking import FoundRun
+from rothamsted.wording import plain_count, verb
 
 SUMMARY_ROLE = "summary"  # rothamsted.role of the run that an analysis writes, which is no result itself
 _OUTCOMES = {
@@ -61,7 +63,7 @@ def read_runs(
     runs = [r for r in tracking.find_runs([experiment_id], {}, uri=uri) if _is_result(r)]
     place = f"experiment {experiment}"
     if not runs:
-        raise StoreError(f"{place}: holds no runs to analyse")
+        raise StoreError(f"{place}: holds no runs to analyse; name another experiment")
     fields = [*group_by, *([replicate_by] if replicate_by else [])]
     _check_fields(fields, runs, place)
     known = sorted({name for run in runs for name in run.metrics})
@@ -142,7 +144,8 @@ def _marks(repeated: int, hidden: Sequence[str], n_running: int, replicate_by: s
     marks = []
     if repeated:
         marks.append(
-            f"{repeated} runs repeat a condition and {replicate_by} of a later run; the latest of each counts."
+            f"{plain_count(repeated, 'run')} {verb(repeated, 'repeats', 'repeat')} a condition and {replicate_by} of a "
+            "later run; the latest of each counts."
         )
     if hidden:
         marks.append(
@@ -150,7 +153,7 @@ def _marks(repeated: int, hidden: Sequence[str], n_running: int, replicate_by: s
             "that of replicates."
         )
     if n_running:
-        marks.append(f"{n_running} runs are still running; analysed as it stands.")
+        marks.append(f"{plain_count(n_running, 'run')} {verb(n_running, 'is', 'are')} still running; {SO_FAR}.")
     return marks
 
 
@@ -184,7 +187,10 @@ def _with_fields(runs: Sequence[FoundRun], fields: Sequence[str]) -> tuple[list[
             kept.append(run)
         else:
             lacking[missing] += 1
-    return kept, [f"{n} runs have no '{name}' and are left out." for name, n in lacking.items()]
+    return kept, [
+        f"{plain_count(n, 'run')} {verb(n, 'has', 'have')} no '{name}' and {verb(n, 'is', 'are')} left out."
+        for name, n in lacking.items()
+    ]
 
 
 def _latest_of_each(

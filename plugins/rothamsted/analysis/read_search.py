@@ -18,6 +18,7 @@ from rothamsted.analysis.growth_words import growth_marks
 from rothamsted.analysis.independent import independent
 from rothamsted.analysis.no_effect import distinct
 from rothamsted.analysis.parent_words import parent_marks
+from rothamsted.analysis.progress_words import SO_FAR, ended_words
 from rothamsted.analysis.race_words import race_mark
 from rothamsted.analysis.ranking import ranked
 from rothamsted.analysis.sweep_record import design_of, looked_by
@@ -27,6 +28,7 @@ from rothamsted.analysis.values import Condition, Dataset, Replicate
 from rothamsted.metric import Metric
 from rothamsted.search import Queue, ToldTrial
 from rothamsted.spec import Sweep
+from rothamsted.wording import plain_count, verb
 
 KEYS = (tags.RESULT, tags.RUN_ID, tags.VERDICT, tags.CONTESTANT)  # of a trial, from which its condition is made
 
@@ -139,7 +141,8 @@ def _condition(sweep: Sweep, trial: ToldTrial, replicates: Sequence[Replicate], 
 
 def _progress_mark(n_over: int, n_trials: int, fresh_open: Sequence[ToldTrial]) -> str:
     if n_over < n_trials:
-        return f"This sweep is not finished: {n_over} of {n_trials} conditions have ended; analysed as it stands."
+        return f"This sweep is not finished: {ended_words(n_over, n_trials)}; {SO_FAR}."
     if fresh_open:
-        return f"This sweep is not finished: {len(fresh_open)} replicates on fresh seeds have not ended."
-    return "This sweep is not finished: some conditions are to get more replicates; analysed as it stands."
+        n, has = plain_count(len(fresh_open), "replicate"), verb(len(fresh_open), "has", "have")
+        return f"This sweep is not finished: {n} on fresh seeds {has} not ended."
+    return f"This sweep is not finished: some conditions will get more replicates; {SO_FAR}."

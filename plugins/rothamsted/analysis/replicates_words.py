@@ -62,11 +62,11 @@ def conditional_words(dataset: Dataset, *, has_advice: bool = True) -> str:
     if tuple(dataset.varied) == (SEED,):
         advice = ": replicates.vary changes it, too" if has_advice else ""
         return (
-            "Replicates differ in the training seed alone, so all intervals are conditional on this validation split, "
+            "Replicates differ only in the training seed, so all intervals are conditional on this validation split, "
             f"which also chose {chosen}. Another split may differ by more{advice}."
         )
     return (
-        f"Replicates differ in {names} alone. All else that is random is the same in all of them, so no interval "
+        f"Replicates differ only in {names}. All else that is random is the same in all of them, so no interval "
         "contains it."
     )
 

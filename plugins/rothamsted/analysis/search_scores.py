@@ -49,9 +49,9 @@ def _why_not(dataset: Dataset) -> str:
     """Why k conditions of this search are not what a search of k conditions would have tried; empty where they are."""
     sampler = dataset.sampler
     if not sampler:
-        return "these runs are no random search: it is not known how their conditions were chosen"
+        return "these runs are not a random search: it is not known how their conditions were chosen"
     if sampler in NOT_AT_RANDOM:
-        return f"the conditions of a {sampler} are no random sample of its space"
+        return f"the conditions of a {sampler} are not a random sample of its space"
     if sampler in dict(SAMPLERS.items()) and SAMPLERS[sampler].adaptive:
         return (
             f"{sampler} chose conditions by the results of earlier ones: a shorter search would not be a random part "

@@ -12,6 +12,7 @@ from typing import Any
 from rothamsted import tags, tracking
 from rothamsted.analysis.commands import fetch_line, is_entry_point, name_beside, project_of, resolved_path, run_line
 from rothamsted.analysis.parent_words import parent_words
+from rothamsted.analysis.progress_words import SO_FAR, ended_words
 from rothamsted.analysis.replicates_words import replicates_words
 from rothamsted.analysis.sweep_runs import SweepRuns
 from rothamsted.catalog import SAMPLERS
@@ -162,5 +163,4 @@ def progress_mark(found: SweepRuns) -> str:
     if is_complete(found):
         return ""
     state = "still running" if found.run.status == RunStatus.RUNNING else f"not finished ({found.run.status})"
-    ended = f"{_n_ended(found)} of {found.sweep.n_trials} conditions have ended"
-    return f"This sweep is {state}: {ended}; analysed as it stands."
+    return f"This sweep is {state}: {ended_words(_n_ended(found), found.sweep.n_trials)}; {SO_FAR}."

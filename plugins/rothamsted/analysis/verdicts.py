@@ -162,7 +162,7 @@ def detectable_in(
     """Return the smallest loss that this sweep would have called worse, from the spread of its best conditions."""
     if dataset.objective.over != MEAN:
         what = with_article(words_of(dataset.objective.over))
-        gaps["detectable"] = f"it is worked out for means, and this is about {what}"
+        gaps["detectable"] = f"it is computed for means, and this is about {what}"
         return None
     values, _ = by_seed(dataset, near)
     counts = np.isfinite(values).sum(axis=1) if len(near) else np.array([0])

@@ -24,6 +24,7 @@ from rothamsted.metric import declared
 from rothamsted.space import among, identity
 from rothamsted.spec import Objective, Task
 from rothamsted.suggest import known_names
+from rothamsted.wording import rule_words
 
 PLACE = "rt.analyze"
 Direction = Literal["minimize", "maximize"]
@@ -80,7 +81,9 @@ def analyze(
     elif found is None:
         dataset = _of_experiment(str(data), metric, direction, reduce, groups, replicate_by)
     elif replicate_by is not None:
-        raise UserError(f"{PLACE}: replicate_by={replicate_by!r} goes with group_by; a sweep knows its seeds")
+        raise UserError(
+            f"{PLACE}: replicate_by={replicate_by!r} needs group_by; leave it out for a sweep, which knows its seeds"
+        )
     else:
         dataset = _with_objective(found, metric, direction, reduce)
     if where and rows is None:
@@ -228,7 +231,7 @@ def _objective(metric: str, expression: str | None, direction: str, reduce: Any)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
-        raise UserError(f"{PLACE}: {where}={first['input']!r}: {first['msg'].removeprefix('Value error, ')}") from None
+        raise UserError(f"{PLACE}: {where}={first['input']!r}: {rule_words(first['msg'])}") from None
 
 
 def _is(value: Any, wanted: Any) -> bool:

@@ -51,7 +51,7 @@ def compare(
     if level is not None and not 0 < level < 1:
         raise UserError(f"{PLACE}: level={level} must lie between 0 and 1, such as 0.95")
     if direction is not None and metric is None:
-        raise UserError(f"{PLACE}: direction={direction} goes with metric=…")
+        raise UserError(f"{PLACE}: direction={direction} needs metric=…; give it, too")
     results = [one for one in results_or_names if isinstance(one, Result)]
     objective = None if metric is None else _objective(metric, direction, results)
     references = [one if isinstance(one, str) else _dataset(one, objective) for one in results_or_names]

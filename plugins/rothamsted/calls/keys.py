@@ -108,7 +108,7 @@ def _other_keys(other: Any, given: Mapping[str, Any], place: str) -> dict[str, A
 def _check_objective(values: Mapping[str, Any], place: str) -> None:
     short = [name for name in ("metric", "direction", "reduce") if name in values]
     if short and "objective" in values:
-        raise UserError(f"{place}: {short[0]} stands beside objective; give one of the two")
+        raise UserError(f"{place}: {short[0]} cannot be given with objective; give one of the two")
 
 
 def _as_plain(value: Any) -> Any:

@@ -159,7 +159,7 @@ class Result:
             UserError: the metric was not logged, or there is no such axis.
         """
         if by not in _AXES:
-            raise UserError(f"bands: by={by!r} is no axis; {known_names(str(by), _AXES)}")
+            raise UserError(f"bands: by={by!r} is not an axis; {known_names(str(by), _AXES)}")
         name = metric or self._metric
         dataset = self.with_curves([name], samples=by == "samples")
         found = self.analysis if dataset is self.dataset else replace(self.analysis, dataset=dataset, bands={})

@@ -186,6 +186,6 @@ def _checked(place: str, value: Any) -> Any:
     if isinstance(value, (list, dict)):
         return value
     raise UserError(
-        f"{place}: {value!r} is no number, text, truth value, list or mapping; give plain values, and make the object "
+        f"{place}: {value!r} is not a number, text, boolean, list or mapping; give plain values, and make the object "
         "from them in the study"
     )

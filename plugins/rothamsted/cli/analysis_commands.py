@@ -66,13 +66,13 @@ def write_analysis(command: str, found: dict[str, str], screen: Screen) -> tuple
     for key in ("format", "size"):
         if take(found, key) is not None:
             raise UserError(
-                f"rothamsted {command}: {key} is of figures; give format={','.join(FIGURE_FORMATS)} with it"
+                f"rothamsted {command}: {key} is for figures; give format={','.join(FIGURE_FORMATS)} with it"
             )
     request = dict(found)
     plots, folder, where = take_plots(found, command), take(found, "folder"), take_where(found)
     export, names_file = take(found, "export"), take(found, "export_names")
     if names_file is not None and export is None:
-        raise UserError(f"rothamsted {command}: export_names={names_file} goes with export=DIR")
+        raise UserError(f"rothamsted {command}: export_names={names_file} needs export=DIR; give it, too")
     for key, one in (("folder", folder), ("export", export)):
         if one is not None:
             check_folder_to_make(command_folder() / one, place=f"{key}={one}", way_out="name another folder")

@@ -118,7 +118,7 @@ def take_truth(found: dict[str, str], key: str, command: str) -> bool:
     if text is None:
         return not USAGES[command].switches[key]
     if text not in _TRUTH:
-        raise UserError(f"rothamsted {command}: {key}={text} is not known; there are: true, false")
+        raise UserError(f"rothamsted {command}: {key}={text} must be true or false")
     return text == "true"
 
 

@@ -10,7 +10,7 @@ from rothamsted.cli.arguments import pairs, take, take_many, take_truth
 from rothamsted.cli.screen import Screen, is_agreed, screen_of
 from rothamsted.cli.store import open_store, search_at
 from rothamsted.inventory.names import refuse_unknown
-from rothamsted.wording import count
+from rothamsted.wording import plain_count
 
 if TYPE_CHECKING:  # what reads searches is imported when the command line has no mistake: it imports Optuna
     from rothamsted.inventory.care.damage import Damage
@@ -22,7 +22,7 @@ NOT_DONE = 3
 
 
 def doctor(arguments: Sequence[str]) -> int:
-    """Check both databases and the artifacts against each other, and mend what can be mended.
+    """Check both databases and the artifacts against each other, and repair what can be repaired.
 
     Exit status 0: nothing was found, or all of it is mended; 1: something is left.
     """
@@ -46,20 +46,20 @@ def doctor(arguments: Sequence[str]) -> int:
     n_mendable = sum(bool(one.changes) for one in findings.damages)
     mended, left = 0, list[str]()
     if n_mendable and not mends:
-        screen.say(f"rothamsted doctor --repair mends {n_mendable} of them")
-    elif n_mendable and not (is_sure or is_agreed(screen, f"Mend {n_mendable} of them?", command="doctor")):
-        screen.say("nothing is mended")
+        screen.say(f"rothamsted doctor --repair repairs {n_mendable} of them")
+    elif n_mendable and not (is_sure or is_agreed(screen, f"Repair {n_mendable} of them?", command="doctor")):
+        screen.say("nothing is repaired")
     elif n_mendable:
         from rothamsted.inventory.care.repair import repair_all
 
         done = repair_all(findings, look, uri=uri, storage=storage)
         mended, left = done.n_done, list(done.left)
-        screen.say(f"{mended} mended", *(f"left: {line}" for line in left))
+        screen.say(f"{mended} repaired", *(f"left: {line}" for line in left))
         if unfinished := done.unfinished:
             screen.say(f"not finished: {', '.join(unfinished)}; the command that started a sweep goes on with it")
         _show(done.after.damages, screen)
     if not findings.damages:
-        screen.say(f"{count(len(findings.units), 'sweep')} (stages and contests count): nothing is wrong")
+        screen.say(f"{plain_count(len(findings.units), 'sweep')} (stages and contests count): nothing is wrong")
     screen.give(
         {
             "findings": [one.plain for one in findings.damages],
@@ -88,7 +88,7 @@ def prune(arguments: Sequence[str]) -> int:
     from rothamsted.inventory.care.needed import leftovers, remove
 
     every = leftovers(names, uri=uri, storage=storage, home=places.home(uri))
-    lines = [f"{one.what}: {one.path or f'{len(one.files)} files'}" for one in every.found]
+    lines = [f"{one.what}: {one.path or plain_count(len(one.files), 'file')}" for one in every.found]
     sizes = [f" ({size_words(one.n_bytes)})" if one.path is not None else "" for one in every.found]
     for line, size in zip(lines, sizes, strict=True):
         screen.show(line + size)

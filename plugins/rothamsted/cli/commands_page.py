@@ -31,7 +31,7 @@ Words with `=` set keys; `--key value` and `--key=value` mean the same, and so d
 | 4 | `reproduce`: equal within the tolerance, not in every bit |
 | 130, 143 | stopped by Ctrl-C or by a signal |
 
-Of several sweeps the worst status is returned. With `NO_COLOR` set, and where the output is no terminal, nothing is
+Of several sweeps the worst status is returned. With `NO_COLOR` set, or if the output is not a terminal, nothing is
 coloured.
 
 The keys of a sweep file: `rothamsted explain`, or [sweep-file.md](sweep-file.md). Words are completed after

@@ -96,7 +96,7 @@ def take_where(found: dict[str, str]) -> Mapping[str, str]:
     try:
         words = shlex.split(text)
     except ValueError as error:
-        raise UserError(f"rothamsted report: where={text}: a quotation mark is not closed") from error
+        raise UserError(f"rothamsted report: where={text}: a quotation mark is not closed; close it") from error
     values: dict[str, str] = {}
     for word in words:
         name, separator, value = word.partition("=")
@@ -114,5 +114,5 @@ def _size(found: dict[str, str]) -> float | None:
         return None
     size = take_number(found, "size", float, "report")
     if not SIZES[0] <= size <= SIZES[1]:
-        raise UserError(f"rothamsted report: size={size:g} is the width in mm, {SIZES[0]} to {SIZES[1]}")
+        raise UserError(f"rothamsted report: size={size:g} must be a width in mm from {SIZES[0]} to {SIZES[1]}")
     return size

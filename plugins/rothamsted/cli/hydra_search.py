@@ -99,7 +99,9 @@ def _sorted(study: Study, search: HydraSearch) -> tuple[list[str], list[str]]:
     from rothamsted.space.hydra import domain_from_hydra
 
     if foreign := next((word for word in search.others if word.startswith("-") and word != "--no-save"), None):
-        raise UserError(f"rothamsted train -m: {foreign} is only for a run by hand; a search takes --no-save")
+        raise UserError(
+            f"rothamsted train -m: {foreign} is only for a run by hand; the only option of a search is --no-save"
+        )
     searched, fixed = [], [word for word in search.others if word != "--no-save"]
     for pair in search.pairs:
         try:
@@ -110,7 +112,10 @@ def _sorted(study: Study, search: HydraSearch) -> tuple[list[str], list[str]]:
         if is_fixed:
             fixed.append(pair)
         elif name in groups_of(study):
-            raise UserError(f"rothamsted train -m: {name} is a config group; {SWEEPER}=optuna searches fields only")
+            raise UserError(
+                f"rothamsted train -m: {name} is a config group, and {SWEEPER}=optuna searches only fields; fix "
+                "the group"
+            )
         else:
             searched.append(_own(study, pair))
     if not searched:

@@ -19,6 +19,7 @@ from rothamsted.masking import masked
 from rothamsted.named_files import is_there
 from rothamsted.recordable import MAX_NAME, text_fault
 from rothamsted.tags import IMPORT_FILE
+from rothamsted.wording import plain_count, verb
 
 if TYPE_CHECKING:  # what writes is imported when the source has been found
     from rothamsted.importing.write import RunWriter
@@ -36,7 +37,7 @@ def import_runs(arguments: Sequence[str]) -> int:
     if address is None:
         raise UserError(f"rothamsted {command}: source= is missing; give a folder, a file or an address")
     if experiment is not None and (not experiment.strip() or text_fault(experiment, most=MAX_NAME)):
-        raise UserError(f"rothamsted {command}: experiment= is no name; give one of at most {MAX_NAME} characters")
+        raise UserError(f"rothamsted {command}: experiment= is not a name; give one of at most {MAX_NAME} characters")
     is_dry, checksum = take_truth(found, "dry_run", command), checked_checksum(take(found, "checksum"))
     options = {key: text for key, text in found.items() if text != ""}
     zone_of(options.get("time_zone"))
@@ -87,13 +88,17 @@ def _progress(screen: Screen) -> Callable[[Imported], None]:
             said_at = time.monotonic()
         elif time.monotonic() - said_at >= _SECONDS_A_LINE:
             said_at = time.monotonic()
-            screen.say(f"{_runs(done.n_runs)}, {done.n_points} points so far")
+            screen.say(f"{_runs(done.n_runs)}, {_points(done)} so far")
 
     return tell
 
 
 def _runs(n: int) -> str:
-    return "1 run" if n == 1 else f"{n} runs"
+    return plain_count(n, "run")
+
+
+def _points(done: Imported) -> str:
+    return plain_count(done.n_points, "point")
 
 
 def _show(done: Imported, address: str, screen: Screen, *, is_dry: bool) -> None:
@@ -103,17 +108,17 @@ def _show(done: Imported, address: str, screen: Screen, *, is_dry: bool) -> None
     states = ", ".join(f"{n} {state}" for state, n in done.states.items())
     came = f"{address}: {_runs(done.n_runs)} ({done.kind}; {states})"
     if is_dry:
-        screen.show(f"{came}, {done.n_points} points; nothing is written", *_run_lines(done))
+        screen.show(f"{came}, {_points(done)}; nothing is written", *_run_lines(done))
     else:
         fates = ", ".join(f"{done.counts[fate]} {said}" for fate, said in _FATES.items())
-        screen.show(f"{came} in experiment {done.experiment}: {fates}; {done.n_points} points written")
+        screen.show(f"{came} in experiment {done.experiment}: {fates}; {_points(done)} written")
     if done.n_unread:
-        screen.show(f"{_runs(done.n_unread)} could not be read and {'is' if done.n_unread == 1 else 'are'} left out:")
+        screen.show(f"{_runs(done.n_unread)} could not be read and {verb(done.n_unread, 'is', 'are')} left out:")
     for note, n in done.notes.most_common(_MOST_NOTES):
         screen.say(f"  note, {_runs(n)}: {note}")
     if len(done.notes) > _MOST_NOTES:
         where = "" if is_dry else f"; each run has its own in {IMPORT_FILE}"
-        screen.say(f"  … and {len(done.notes) - _MOST_NOTES} other notes{where}")
+        screen.say(f"  … and {plain_count(len(done.notes) - _MOST_NOTES, 'other note')}{where}")
     _show_next(done.guess, command, screen)
     if not is_dry:
         uri = tracking.tracking_uri()
@@ -142,7 +147,8 @@ def _plain(done: Imported, address: str, command: str | None, *, is_dry: bool) -
 
 def _run_lines(done: Imported) -> list[str]:
     lines = [
-        f"  {run['name']}: {run['state']}, {run['n_params']} params, {run['n_points']} points of "
+        f"  {run['name']}: {run['state']}, {plain_count(run['n_params'], 'param')}, "
+        f"{plain_count(run['n_points'], 'point')} of "
         f"{', '.join(run['metrics'][:6]) or 'no metric'}"
         for run in done.runs[:_MOST_RUNS]
     ]
@@ -153,14 +159,17 @@ def _show_next(guessed: Guess | None, command: str | None, screen: Screen) -> No
     if guessed is None:
         return
     if guessed.n_values:
-        screen.say("varies: " + ", ".join(f"{name} ({n} values)" for name, n in list(guessed.n_values.items())[:12]))
+        screen.say(
+            "varies: "
+            + ", ".join(f"{name} ({plain_count(n, 'value')})" for name, n in list(guessed.n_values.items())[:12])
+        )
     if command is None:
-        screen.say("no parameter that every run has varies, or nothing was measured: there is nothing to compare yet")
+        screen.say("there is nothing to compare yet: no parameter that all runs have varies, or nothing was measured")
         return
     if not guessed.replicate_by:
-        screen.say("no seed was found among them; add replicate_by=NAME if one of them tells replicates apart")
+        screen.say("none of these is a seed by its name; add replicate_by=NAME if one of them tells replicates apart")
     if len(guessed.group_by) > MOST_GROUPED:
-        screen.say(f"the first {MOST_GROUPED} of {len(guessed.group_by)} parameters are grouped by; choose your own")
+        screen.say(f"group_by names the first {MOST_GROUPED} of {len(guessed.group_by)} parameters; choose your own")
     screen.say(f"analyse them: {command}")
 
 

@@ -78,7 +78,10 @@ def _show_shipped(shipped: Sequence[ShippedSweep], screen: Screen) -> None:
     for one in shipped:
         table.add_row(*map(escape, (one.short, one.question, one.cost)))
     console.print(table)
-    screen.say(f"to start one, or several: rothamsted sweep {shipped[0].short}; all of a folder: --all {FOLDER}/FOLDER")
+    screen.say(
+        f"to run one: rothamsted sweep {shipped[0].short}; to run all of a folder: rothamsted sweep --all "
+        f"{FOLDER}/FOLDER"
+    )
 
 
 def _show_table(sweeps: Sequence[ListedSweep], screen: Screen) -> None:

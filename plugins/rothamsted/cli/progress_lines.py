@@ -11,7 +11,7 @@ from collections.abc import Callable
 from rothamsted.cli.screen import Screen
 from rothamsted.inventory.progress import SweepProgress
 from rothamsted.inventory.sweeps import ListedSweep
-from rothamsted.wording import estimate, with_basis
+from rothamsted.wording import estimate, plain_count, with_basis
 
 BAR = 30  # characters
 LOOK_SECONDS = 2.0  # between two looks
@@ -34,13 +34,14 @@ def progress_lines(progress: SweepProgress, *, now: Callable[[], float] = time.t
     if progress.n_fresh:
         lines.append(f"  fresh seeds  {_bar(progress.fresh.n_over, progress.n_fresh)} done")
     if progress.race.get("n_in"):
-        lines.append(f"  race: {progress.race['n_dropped']} conditions dropped, {progress.race['n_in']} still in")
+        dropped = plain_count(progress.race["n_dropped"], "condition")
+        lines.append(f"  race: {dropped} dropped, {progress.race['n_in']} still in")
     if progress.seconds_left is not None:
         end = datetime.datetime.fromtimestamp(now() + progress.seconds_left)
         lines.append(f"  expected end {end:%H:%M:%S}, in {_duration(progress.seconds_left)}")
     lines.append(f"  best so far: {_best(listed)}" if listed.best is not None else "  best so far: none yet")
     if listed.state == "unfinished":
-        lines.append("  to go on: give the command that started it again")
+        lines.append("  to go on: repeat the command that started it")
     return [*lines, *([f"  note: {listed.note}"] if listed.note else [])]
 
 

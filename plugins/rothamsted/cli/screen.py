@@ -59,7 +59,10 @@ def is_agreed(screen: Screen, question: str, *, command: str) -> bool:
         UserError: without a terminal nobody can answer.
     """
     if not sys.stdin.isatty():
-        raise UserError(f"rothamsted {command}: nobody can be asked here; give --yes to do what is listed above")
+        raise UserError(
+            f"rothamsted {command}: standard input is not a terminal, so nobody can confirm; give --yes to do what "
+            "is listed above"
+        )
     screen.say(f"{question} [y/N]")
     return input().strip().lower() in ("y", "yes")
 

@@ -22,6 +22,7 @@ from rothamsted.spec import Objective, Task
 from rothamsted.spec.document import parse_override
 from rothamsted.spec.rules_over import MEAN
 from rothamsted.spec.run_sections import BestMethod
+from rothamsted.wording import rule_words
 
 if TYPE_CHECKING:
     from rothamsted.analysis.settings import Settings
@@ -121,12 +122,12 @@ def take_task(found: dict[str, str], command: str) -> Task | None:
     factor, scale = take(found, "task"), take(found, "task_scale")
     if factor is None:
         if scale is not None:
-            raise UserError(f"rothamsted {command}: task_scale={scale} goes with task=FACTOR")
+            raise UserError(f"rothamsted {command}: task_scale={scale} needs task=FACTOR; give it, too")
         return None
     try:
         return Task(factor=factor, scale="range" if scale is None else parse_override("task_scale", scale))
     except ValidationError as error:
-        reason = error.errors()[0]["msg"]
+        reason = rule_words(error.errors()[0]["msg"])
         raise UserError(f"rothamsted {command}: task_scale: {reason}") from None
 
 
@@ -135,7 +136,7 @@ def take_objective(found: dict[str, str], command: str) -> Objective | None:
     metric, direction, reduce = take(found, "metric"), take(found, "direction"), take(found, "reduce", "last") or "last"
     if metric is None:
         if direction is not None:
-            raise UserError(f"rothamsted {command}: direction={direction} goes with metric=NAME")
+            raise UserError(f"rothamsted {command}: direction={direction} needs metric=NAME; give it, too")
         return None
     if direction is None:
         direction = "maximize" if any(word in metric.lower() for word in _HIGHER_IS_BETTER) else "minimize"

@@ -12,6 +12,7 @@ from rothamsted.cli.store import open_store, search_at
 from rothamsted.cli.usage import COMMON
 from rothamsted.errors import UserError
 from rothamsted.places import REPORTS, output_folder
+from rothamsted.wording import plain_count
 
 if TYPE_CHECKING:
     from rothamsted.reporting.page.index_page import IndexRow
@@ -36,15 +37,17 @@ def lines_of(arguments: Sequence[str]) -> list[list[str]]:
         return [] if len(line.words) < 2 or keys.get("format") else each_alone(arguments, command="report")
     named = next(iter([*line.words, *(keys[key] for key in ("sweep", "experiment") if keys.get(key))]), None)
     if named is not None:
-        raise UserError(f"rothamsted report: {named} stands beside --all; give one of the two")
+        raise UserError(f"rothamsted report: {named} cannot be given with --all; give one of the two")
     if keys.get("format"):
-        raise UserError("rothamsted report: --all writes pages; name the sweeps whose figures are wanted")
+        raise UserError("rothamsted report: --all writes pages, not figures; name the sweeps that you want figures of")
     from rothamsted.inventory.sweeps import list_sweeps
 
     uri = open_store()
     sweeps = [one for one in list_sweeps(uri=uri, storage=search_at(None, uri)) if one.run_id and one.n_done != 0]
     if not sweeps:
-        raise UserError(f"rothamsted report: no sweep in {uri} has a condition that ended")
+        raise UserError(
+            f"rothamsted report: no sweep in {uri} has a condition that ended; rothamsted list shows the sweeps"
+        )
     return [[f"--sweep={one.run_id}", *_options(keys, line.common)] for one in sweeps]
 
 
@@ -86,7 +89,7 @@ def report_all(
         html = render_index(rows, generated_at=now_text(), version=__version__)
         is_taken = any(row.page == f"{INDEX}.html" for row in rows)
         index = copy_page(html, folder, OTHER_INDEX if is_taken else INDEX)
-        screen.say(f"index of {len(rows)} reports: {index}")
+        screen.say(f"index of {plain_count(len(rows), 'report')}: {index}")
     return worst(statuses)
 
 

@@ -10,6 +10,7 @@ from rothamsted.cli.arguments import each_alone, read_line, take
 from rothamsted.cli.screen import screen_of
 from rothamsted.errors import UserError
 from rothamsted.named_files import is_folder
+from rothamsted.wording import verb
 
 _WORDS = {0: "done", 1: "failed", 2: "not started: a mistake", 3: "not finished", 130: "stopped", 143: "stopped"}
 _STOPPED = (130, 143)
@@ -28,10 +29,10 @@ def files_of(arguments: Sequence[str], *, command: str) -> list[list[str]]:
         return each_alone(arguments, command=command)
     if line.words or "config" in keys:
         word = line.words[0] if line.words else keys["config"]
-        raise UserError(f"rothamsted {command}: {word} stands beside all={folder}; give one of the two")
+        raise UserError(f"rothamsted {command}: {word} cannot be given with all={folder}; give one of the two")
     files = sorted(path for pattern in ("*.yaml", "*.yml") for path in Path(folder).glob(pattern))
     if not files:
-        what = "holds no sweep file (*.yaml)" if is_folder(folder) else "is no folder"
+        what = "holds no sweep file (*.yaml)" if is_folder(folder) else "is not a folder"
         raise UserError(f"rothamsted {command}: all={folder}: {what}; give a folder with sweep files")
     rest = [f"--{key}={value}" for key, value in keys.items()] + [f"--{name}" for name in line.common]
     return [[f"--config={path}", *rest] for path in files]
@@ -63,5 +64,6 @@ def run_all(
     for path, status, seconds in rows:
         screen.say(f"{path:{width}}  {_WORDS.get(status, 'failed')} (status {status}), {seconds:.1f} s")
     if len(rows) < len(lines):
-        screen.say(f"{len(lines) - len(rows)} more were not begun; give the same command again to go on")
+        n_left = len(lines) - len(rows)
+        screen.say(f"{n_left} more {verb(n_left, 'was', 'were')} not begun; give the same command again to go on")
     return worst(statuses)

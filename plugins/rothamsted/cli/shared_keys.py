@@ -2,7 +2,7 @@
 
 RUNS = {
     "sweep": "name of a sweep, or id of its run",
-    "experiment": "MLflow experiment of runs that no sweep made, in place of sweep",
+    "experiment": "in place of sweep: MLflow experiment of runs that no sweep made",
     "group_by": "with experiment: the parameters that make a condition, a,b",
     "replicate_by": "with experiment: the parameter that differs between replicates, such as seed",
     "task": "the parameter whose values are tasks, such as data sets: conditions are compared over them",
@@ -10,7 +10,7 @@ RUNS = {
     "metric": "the metric to judge by, or arithmetic on metrics, acc - 0.1 * seconds; by default the sweep's objective",
     "direction": "minimize or maximize",
     "reduce": "how a curve becomes one number: last, best, mean_of_last:5",
-    "metrics": "metrics whose curves are drawn, too, a,b",
+    "metrics": "further metrics whose curves are drawn, a,b",
 }
 HOW = {
     "over_seeds": "what stands for a condition over its seeds: mean, median, iqm or quantile:0.1",
@@ -37,7 +37,7 @@ FIGURES = {
     "size": "with format: width in mm",
 }
 OUT = {
-    "folder": "a copy of the page goes there",
+    "folder": "folder for a copy of the page",
     "export": "folder for the results as JSON",
     "export_names": "YAML or JSON file of other names for fields, conditions and plots",
 }

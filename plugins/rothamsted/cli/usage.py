@@ -57,7 +57,7 @@ COMMON: Mapping[str, tuple[tuple[str, ...], str]] = {
 }
 _FILE = "every key of the sweep file (trials, execution.workers, …) and every parameter of the study"
 _STORAGE = "the search database; by default optuna.db beside the tracking store"
-_POLICY = "a file"
+_POLICY = "the policy file; by default the one in registry/ for this model"
 
 USAGES: Mapping[str, Usage] = {
     "sweep": Usage(
@@ -95,10 +95,10 @@ USAGES: Mapping[str, Usage] = {
         completes="file",
     ),
     "init": Usage(
-        does="Write a sweep file to start from: for a study of this folder, or out of one of Optuna, W&B or Hydra.",
+        does="Write a sweep file to start from, for a study of this folder or from a file of Optuna, W&B or Hydra.",
         keys={
             "source": "a study's name, a script, or the file to translate; by default what is found here",
-            "from": "optuna, wandb or hydra: translate the file of that tool; of Optuna a storage, too",
+            "from": "the tool whose file is translated: optuna (a script or a storage), wandb or hydra",
             "study": "the name of a study in an Optuna storage (sqlite:///old.db); by default the only one",
             "output": "the file to write; by default NAME.yaml. An existing file is not overwritten",
         },
@@ -108,7 +108,7 @@ USAGES: Mapping[str, Usage] = {
     ),
     "explain": Usage(
         does="Say what a key of the sweep file means: its type, its default, an example. Without a key: all keys.",
-        keys={"key": "such as replicates.racing"},
+        keys={"key": "a key of the sweep file, such as replicates.racing; by default all"},
         words=("key",),
         several="each",
         example="confirm.replicates",
@@ -122,8 +122,8 @@ USAGES: Mapping[str, Usage] = {
             "name": "the name of the run, and of its folder runs/NAME",
             "output": "the folder for the run's files, if not runs/NAME",
             "save": "leave nothing behind: no MLflow run, no files",
-            "multirun": "or -m: lr=0.1,0.2 n=1,2 trains every combination, one after the other; with "
-            "hydra/sweeper=optuna a search by TPE of 'lr=interval(0,1)'",
+            "multirun": "or -m: lr=0.1,0.2 n=1,2 trains every combination, one after the other; hydra/sweeper=optuna "
+            "searches 'lr=interval(0,1)' by TPE",
             "cfg": "job: print the config, train nothing",
         },
         words=("study",),
@@ -147,13 +147,13 @@ USAGES: Mapping[str, Usage] = {
         does="List the sweep files of the project, with question and cost, and the sweeps of both databases: state, "
         "conditions that ended, the best so far, when they began.",
         keys={
-            "state": "only sweeps of the databases that are running, finished, unfinished or failed, a,b",
+            "state": "show only sweeps in these states, a,b: running, finished, unfinished, failed",
             "storage": _STORAGE,
         },
         example="state=running",
     ),
     "status": Usage(
-        does="Show how far sweeps are: done and all, running, expected end, the best so far.",
+        does="Show how far sweeps are: what is done, what runs, the expected end, and the best condition so far.",
         keys={
             "sweep": "its name, or the id of its run",
             "watch": "show it again and again until the sweep is over",
@@ -168,7 +168,7 @@ USAGES: Mapping[str, Usage] = {
     "open": Usage(
         does="Open a sweep in the browser: start MLflow's UI and optuna-dashboard on its databases, until Ctrl-C.",
         keys={
-            "sweep": "its name, or the id of its run; without it the list of experiments is opened",
+            "sweep": "its name, or the id of its run; by default the list of experiments is opened",
             "port": "the port of MLflow's UI; optuna-dashboard gets the next one; by default free ports",
             "storage": _STORAGE,
             "browser": "open no page, only print the addresses",
@@ -188,11 +188,11 @@ USAGES: Mapping[str, Usage] = {
         completes="sweep",
     ),
     "doctor": Usage(
-        does="Check both databases and the artifacts against each other, and mend what can be mended.",
+        does="Check both databases and the artifacts against each other, and repair what can be repaired.",
         keys={
-            "sweep": "names of sweeps, a,b; by default all, and what belongs to none",
-            "repair": "mend what can be mended, after listing it",
-            "folders": "with repair: delete folders of artifacts of no run, too, which may be of another store",
+            "sweep": "names of sweeps, a,b; by default all, and what belongs to no sweep",
+            "repair": "repair what can be repaired, after listing it",
+            "folders": "with repair: also delete folders of artifacts of no run here; another store may need them",
             "yes": "do not ask",
             "storage": _STORAGE,
         },
@@ -205,7 +205,7 @@ USAGES: Mapping[str, Usage] = {
     "prune": Usage(
         does="Remove checkpoints and left-over files that nothing needs any more, after listing them.",
         keys={
-            "sweep": "names of sweeps, a,b; by default all, and folders of sweeps that are gone",
+            "sweep": "names of sweeps, a,b; by default all, and the folders of deleted sweeps",
             "dry_run": "only list what would be removed",
             "yes": "do not ask",
             "storage": _STORAGE,
@@ -228,7 +228,7 @@ USAGES: Mapping[str, Usage] = {
         does="Write the report of a sweep, or of any runs, as one HTML page; with format=pdf its plots as figures.",
         keys={
             **RUNS,
-            "all": "every sweep that is there; with several a page each and an index",
+            "all": "report every sweep: a page for each, and an index",
             **HOW,
             **PLOTS,
             **OUT,
@@ -246,9 +246,9 @@ USAGES: Mapping[str, Usage] = {
         keys={
             **RUNS,
             **HOW,
-            "folder": "the folder to write to; by default export/NAME. Several sweeps get a folder each in it",
-            "only": "some parts alone, a,b, of: results, tables, study, paper, figures",
-            "names": "YAML or JSON file of other names for fields, conditions and plots of the part results",
+            "folder": "the folder to write to; by default export/NAME. Each of several sweeps gets a folder in it",
+            "only": "write only these parts, a,b: results, tables, study, paper, figures",
+            "names": "YAML or JSON file of other names for fields, conditions and plots in the part results",
         },
         words=("sweep",),
         several="together",
@@ -267,14 +267,14 @@ USAGES: Mapping[str, Usage] = {
         completes="sweep",
     ),
     "compare": Usage(
-        does="Put runs or sweeps side by side; the first is what the others are compared with.",
+        does="Put runs or sweeps side by side, and compare the others with the first.",
         keys={
             "runs": "names of sweeps, names or ids of runs, a,b,c",
             "names": "what they are called on the page, A,B,C; by default their own names",
             "metric": "the metric to compare; by default the objective that they have in common",
             **{key: RUNS[key] for key in ("direction", "reduce")},
             **HOW,
-            "folder": "where the page goes; by default reports",
+            "folder": "folder for the page; by default reports",
         },
         words=("runs",),
         several="together",
@@ -300,18 +300,18 @@ USAGES: Mapping[str, Usage] = {
             "run": "ids of runs, a,b: of a replicate, of a trial (all its replicates), of a sweep (its winner)",
             "sweep": "name of a sweep: the replicates of its best condition",
             "code": "recorded: as it was, in a worktree of git if the commit is another; present: as it is here",
-            "rtol": "relative difference that counts as equal; by default the study's own, of a command 0",
+            "rtol": "relative difference that counts as equal; by default that of the study, or 0 for a command",
         },
         words=("run",),
         several="together",
         example="sweep=quickstart",
     ),
     "import_runs": Usage(
-        does="Bring runs that another tool has recorded into MLflow: TensorBoard, Optuna, Hydra, Ray Tune, tables, "
-        "folders. The same again adds nothing.",
+        does="Bring runs that another tool has recorded into MLflow: TensorBoard, W&B, Optuna, Hydra, Ray Tune, "
+        "tables, folders. Importing the same again adds nothing.",
         keys={
-            "source": "a folder, a file, the address of a database, or http(s)://… of a file",
-            "experiment": "where the runs go; by default imported-KIND",
+            "source": "a folder, a file, the address of a database, or the http(s)://… address of a file",
+            "experiment": "the MLflow experiment for the runs; by default imported-KIND",
             "kind": "what the source is, such as tensorboard; by default it is detected",
             "dry_run": "write nothing, only show what would be written",
             "checksum": "SHA-256 that the file must have",
@@ -321,7 +321,8 @@ USAGES: Mapping[str, Usage] = {
             "step_by": "the column or key of the step",
             "params": "of a table: the columns that are parameters, a,b",
             "metrics": "of a table: the columns that are metrics, a,b",
-            "time_zone": "of times that name none: UTC, local, or a name such as Europe/London; by default UTC",
+            "time_zone": "time zone of times that name none: UTC, local, or a name such as Europe/London; by default "
+            "UTC",
         },
         words=("source",),
         several="each",
@@ -333,10 +334,10 @@ USAGES: Mapping[str, Usage] = {
         does="Judge the confirmed winner of a sweep by a policy, and make it the champion if the policy accepts it.",
         keys={
             "sweep": "name of a sweep, or id of its run",
-            "policy": "a file; by default the one in registry/ for this study",
+            "policy": "the policy file; by default the one in registry/ for this study",
             "dry_run": "write and train nothing",
-            "allow_policy": "take a policy from outside registry/, too; the verdict says so",
-            "replicates": "fresh common seeds; by default as many as the policy says",
+            "allow_policy": "allow a policy from outside registry/; the verdict says so",
+            "replicates": "how many fresh common seeds; by default as many as the policy says",
             "storage": "where champion and challengers are compared; by default the sweep's, without its password",
         },
         words=("sweep",),

@@ -59,7 +59,7 @@ def find_devices(environment: Mapping[str, str] | None = None) -> tuple[Device, 
     except (OSError, subprocess.SubprocessError) as error:
         said = getattr(error, "stderr", "") or getattr(error, "stdout", "") or str(error)
         raise UserError(
-            f"execution.devices: {PROGRAM} fails ({' '.join(str(said).split())[:200]}); mend the driver, or give "
+            f"execution.devices: {PROGRAM} fails ({' '.join(str(said).split())[:200]}); repair the driver, or give "
             "execution.devices=none"
         ) from error
     rows = csv.reader(done.stdout.splitlines(), skipinitialspace=True)

@@ -73,7 +73,7 @@ class InProcessCrew:
         self._worker.thread.join(self.job.grace_seconds)
         if self._worker.thread.is_alive():
             raise UserError(
-                f"executor in_process: {self.job.entry} has not left within {self.job.grace_seconds:g} s, and a "
+                f"executor in_process: {self.job.entry} has not ended within {self.job.grace_seconds:g} s, and a "
                 "thread cannot be killed; end this process"
             )
         self._worker = None

@@ -87,7 +87,7 @@ class LocalCrew:
         self._kill_at = time.monotonic()
         left_behind = [child for one in self._living.values() for child in below.descendants(one.pid)]
         for one in self._living.values():
-            one.kill("the sweep's own process has left")
+            one.kill("the sweep's own process has ended")
         for one in self._living.values():
             one.thread.join()
         self._living.clear()
@@ -157,4 +157,4 @@ class LocalCrew:
     def _kill_who_stays(self) -> None:
         if self._kill_at is not None and time.monotonic() >= self._kill_at:
             for one in self._living.values():
-                one.kill(f"it was asked to leave and had not left after {self._grace:g} s")
+                one.kill(f"it was asked to end and had not ended after {self._grace:g} s")

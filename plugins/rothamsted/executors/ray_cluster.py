@@ -144,7 +144,7 @@ def check(job: Job, n_workers: int) -> list[str]:
     ]
     lines = [f"ray: {', '.join(has)}; room for {_many(n_room, 'worker')}"]
     if not n_room and job.options.get("address") == "local":
-        raise UserError(f"execution.resources: {dict(resources_of(job))} is more than this machine has")
+        raise UserError(f"execution.resources: {dict(resources_of(job))} is more than this machine has; give less")
     if n_room < (1 if job.most is not None else n_workers):
         lines.append(f"ray: workers beyond {n_room} start when nodes with {dict(resources_of(job))} are added")
     return lines
@@ -270,7 +270,10 @@ def _looked(found: Any, living: Sequence[Node], marks: Mapping[str, str]) -> lis
 def _refuse_lack(seen: Seen, job: Job) -> None:
     own = version("rothamsted")
     if seen.version != own:
-        raise UserError(f"execution.executor: ray: node {seen.host} has rothamsted {seen.version}, this process {own}")
+        raise UserError(
+            f"execution.executor: ray: node {seen.host} has rothamsted {seen.version}, and this process {own}; install "
+            f"rothamsted {own} there"
+        )
     for folder in seen.lacks:
         if folder in job.folders:
             way_out = "give a folder that all nodes share (ROTHAMSTED_HOME, execution.checkpoint_dir, or where MLflow "

@@ -96,7 +96,9 @@ class RayCrew:
 
     def __exit__(self, *raised: object) -> None:
         self._kill_at = time.monotonic()
-        asked = [one.actor.kill.remote("the sweep's own process has left") for one in self._living.values() if one.node]
+        asked = [
+            one.actor.kill.remote("the sweep's own process has ended") for one in self._living.values() if one.node
+        ]
         with contextlib.suppress(Exception):  # a node that is gone has ended its worker
             self.ray.wait(asked, num_returns=len(asked), timeout=LEAVE_SECONDS)
         for one in self._living.values():
@@ -253,7 +255,7 @@ class RayCrew:
     def _kill_who_stays(self) -> None:
         if self._kill_at is not None and time.monotonic() >= self._kill_at:
             for one in list(self._living.values()):
-                self.end(one.name, f"it was asked to leave and had not left after {self._grace:g} s")
+                self.end(one.name, f"it was asked to end and had not ended after {self._grace:g} s")
 
 
 def _answered(call: Callable[[], T], answer: queue.Queue[tuple[T | None, BaseException | None]]) -> None:

@@ -166,7 +166,7 @@ def _unpack(path: Path, folder: Path, shown: str) -> None:
         for one in members:
             inside = PurePosixPath(one.filename.replace("\\", "/"))
             if inside.is_absolute() or ".." in inside.parts or (one.external_attr >> 16) & 0o170000 == _LINK:
-                raise DataError(f"{shown}: its member {one.filename[:80]} leads out of it; {WAY_OUT}")
+                raise DataError(f"{shown}: its member {one.filename[:80]} points outside of it; {WAY_OUT}")
             target = folder / inside
             target.parent.mkdir(parents=True, exist_ok=True)
             with archive.open(one) as source, target.open("wb") as file:

@@ -69,7 +69,7 @@ def events_of(path: Path, notes: list[str]) -> Iterator[Any]:
             yield event.FromString(data)
         except Exception as error:  # what protobuf raises for damaged bytes is of its own
             if number == 0:
-                raise DataError(f"{path}: is no event file of TensorBoard; {WAY_OUT}") from error
+                raise DataError(f"{path}: is not an event file of TensorBoard; {WAY_OUT}") from error
             notes.append(f"{path.name}: record {number} is damaged; what comes after it is left out")
             return
 
@@ -103,7 +103,7 @@ def _records(path: Path, notes: list[str]) -> Iterator[bytes | None]:
             length, crc = (0, 0) if cut else _HEADER.unpack(header)
             if not cut and masked_crc(header[:8]) != crc:
                 if number == 0:
-                    raise DataError(f"{path}: is no event file of TensorBoard; {WAY_OUT}")
+                    raise DataError(f"{path}: is not an event file of TensorBoard; {WAY_OUT}")
                 notes.append(f"{path.name}: record {number} is damaged; what comes after it is left out")
                 return
             if length > MOST_OF_LINE:
@@ -112,7 +112,7 @@ def _records(path: Path, notes: list[str]) -> Iterator[bytes | None]:
             else:
                 data = b"" if cut else file.read(length + _CRC.size)
                 if cut or len(data) < length + _CRC.size:
-                    notes.append(f"{path.name}: its last record is cut off; {number} whole ones are taken")
+                    notes.append(f"{path.name}: its last record is cut off; the {number} whole ones are kept")
                     return
                 if length <= _MOST_CHECKED and masked_crc(data[:length]) != _CRC.unpack(data[length:])[0]:
                     notes.append(f"{path.name}: record {number} is damaged; what comes after it is left out")

@@ -13,6 +13,7 @@ from typing import Any
 from rothamsted.caps import MOST_IMPORTED_NAMES
 from rothamsted.importing.event_records import events_of, scalar_of
 from rothamsted.records import MetricPoint, RunStatus
+from rothamsted.wording import plain_count, verb
 
 _HPARAMS = "_hparams_/"
 _STARTED_AGAIN = 1  # SessionLog.START of event.proto; torch writes it with purge_step
@@ -59,9 +60,7 @@ class EventRun:
         """Return the notes, with a count of what is not a scalar."""
         lines = list(self.notes)
         if self.others:
-            lines.append(
-                f"no scalars, not taken over: {', '.join(f'{n} x {tag}' for tag, n in self.others.most_common(5))}"
-            )
+            lines.append(f"not scalars, left out: {', '.join(f'{n} x {tag}' for tag, n in self.others.most_common(5))}")
         return lines
 
 
@@ -96,7 +95,8 @@ def _take_back(found: EventRun, step: int) -> None:
         for column in (steps, times):
             column[:] = array("q", [column[index] for index in kept])
     if n_gone := n_before - found.n_points:
-        found.notes.append(f"{n_gone} points from step {step} on are left out: a later session began there again")
+        points = f"{plain_count(n_gone, 'point')} from step {step} on {verb(n_gone, 'is', 'are')}"
+        found.notes.append(f"{points} left out: a later session began there again")
 
 
 def _add(found: EventRun, value: Any, step: int, time: int) -> None:

@@ -19,6 +19,7 @@ from rothamsted.importing.values import ImportedRun
 from rothamsted.masking import masked
 from rothamsted.recordable import MAX_NAME, MAX_PARAM, MAX_STEP, MAX_TAG, ROOM_OF_METRIC, name_fault, recordable
 from rothamsted.records import MetricPoint
+from rothamsted.wording import plain_count, verb
 
 _RESERVED = ("mlflow.", "rothamsted.")
 _CUT = " …"
@@ -80,13 +81,16 @@ class FittedRun:
         if self._renamed:
             shown = "; ".join(self._renamed[:_MOST_NAMED])
             more = f" and {len(self._renamed) - _MOST_NAMED} more" if len(self._renamed) > _MOST_NAMED else ""
-            lines.append(f"called otherwise in MLflow: {shown}{more}")
+            lines.append(f"renamed in MLflow: {shown}{more}")
         if self.long_texts:
-            lines.append(f"cut in MLflow, whole in imported.json: {', '.join(list(self.long_texts)[:_MOST_NAMED])}")
+            lines.append(
+                f"too long for MLflow, whole in imported.json: {', '.join(list(self.long_texts)[:_MOST_NAMED])}"
+            )
         if self._n_dropped:
-            lines.append(f"{self._n_dropped} points are left out: no step that MLflow holds, or too many metrics")
+            points = f"{plain_count(self._n_dropped, 'point')} {verb(self._n_dropped, 'is', 'are')}"
+            lines.append(f"{points} left out: MLflow cannot hold the step, or there are too many metrics")
         if self._run.end_ms is not None and 0 < self._run.end_ms < self._run.start_ms:
-            lines.append("its source says that it ended before it began; here it ends when it begins")
+            lines.append("its source says that it ended before it began; in MLflow it ends when it begins")
         return lines
 
     def _metric(self, key: str) -> str | None:

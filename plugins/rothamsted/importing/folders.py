@@ -118,11 +118,11 @@ def config_in(path: Path) -> dict[str, Any]:
         try:
             found = load_json(text) if is_json else load(text)
         except json.JSONDecodeError as error:
-            raise DataError(f"{path}: is no JSON at line {error.lineno}: {error.msg}; mend it") from None
+            raise DataError(f"{path}: is not JSON at line {error.lineno}: {error.msg}; correct it") from None
         except yaml.YAMLError as error:
-            raise DataError(f"{path}: is no plain YAML: {_problem(error)}; mend it") from None
+            raise DataError(f"{path}: is not plain YAML: {_problem(error)}; correct it") from None
     if not isinstance(found, dict):
-        raise DataError(f"{path}: must hold a mapping, and is {type(found).__name__}; mend it")
+        raise DataError(f"{path}: must hold a mapping, and is {type(found).__name__}; correct it")
     return found
 
 

@@ -13,6 +13,7 @@ from rothamsted.importing.rows import Row
 from rothamsted.importing.times import time_ms
 from rothamsted.recordable import MAX_STEP
 from rothamsted.records import MetricPoint
+from rothamsted.wording import plain_count, verb
 
 STEPS = (
     "step",
@@ -74,9 +75,16 @@ def points_of(
                 numeric.add(name)
                 yield MetricPoint(name, value, at, step)
     if n_without_step:
-        notes.append(f"{n_without_step} rows have no whole number as {step_key} and are left out")
+        rows = (
+            f"{plain_count(n_without_step, 'row')} {verb(n_without_step, 'has', 'have')} no whole number as {step_key}"
+        )
+        notes.append(f"{rows} and {verb(n_without_step, 'is', 'are')} left out")
     for name in sorted(numeric & words.keys()):
-        notes.append(f"{words[name]} values of {name} are no numbers and are left out")
+        values, are = (
+            plain_count(words[name], "value"),
+            verb(words[name], "is not a number and is", "are not numbers and are"),
+        )
+        notes.append(f"{values} of {name} {are} left out")
     if lost := [name for name in words if name not in left | numeric and (not only or name in only)]:
         notes.append(f"no numbers, so no metrics: {', '.join(lost[:5])}{' …' if len(lost) > 5 else ''}")
 

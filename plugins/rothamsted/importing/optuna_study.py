@@ -14,6 +14,7 @@ from rothamsted.importing.times import time_ms
 from rothamsted.importing.values import ImportedRun
 from rothamsted.masking import masked
 from rothamsted.records import MetricPoint, RunStatus
+from rothamsted.wording import verb
 
 if TYPE_CHECKING:
     from rothamsted.search.other_studies import OtherStudy, OtherTrial
@@ -45,8 +46,10 @@ def read(address: str, options: Mapping[str, str]) -> Iterator[ImportedRun]:
 
     study = read_other_study(address, options.get("study"))
     if not study.trials:
-        waiting = f", {study.n_waiting} wait to be run" if study.n_waiting else ""
-        raise DataError(f"storage {masked(address)}: study '{study.name}' has no trial that was begun{waiting}")
+        waiting = f", {study.n_waiting} {verb(study.n_waiting, 'waits', 'wait')} to be run" if study.n_waiting else ""
+        raise DataError(
+            f"storage {masked(address)}: study '{study.name}' has no trial that was begun{waiting}; name another"
+        )
     for trial in study.trials:
         yield _run(study, trial)
 

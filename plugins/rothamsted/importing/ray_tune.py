@@ -138,7 +138,7 @@ def _rows(path: Path | None, notes: list[str]) -> Iterator[Row]:
         for row in rows_of(path, notes, as_kind=".jsonl" if path.name == "result.json" else ""):
             yield {name: value for name, value in row.items() if name != "config" and not name.startswith("config/")}
     except DataError as error:
-        notes.append(f"{path.name} is taken up to its fault: {error}")
+        notes.append(f"{path.name} is read up to its fault: {error}")
 
 
 def _state(

@@ -133,7 +133,7 @@ def history_of(
         for point in points_of(rows_of(path, notes), notes, usual_ms=at, zone=zone, step_by=step_by):
             yield point._replace(key=f"{before}{point.key}") if before else point
     except DataError as error:
-        notes.append(f"{path.name} is taken up to its fault: {error}")
+        notes.append(f"{path.name} is read up to its fault: {error}")
 
 
 def _befores(folders: Sequence[FolderFiles]) -> dict[tuple[Path, str], str]:

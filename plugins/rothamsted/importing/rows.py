@@ -97,7 +97,7 @@ def csv_rows(path: Path, form: CsvForm, notes: list[str]) -> Iterator[Row]:
     n_columns, late = len(form.columns), None
 
     def uneven(line: int, n_cells: int) -> DataError:
-        return DataError(f"{path}: line {line} has {n_cells} cells, and there are {n_columns} columns; mend it")
+        return DataError(f"{path}: line {line} has {n_cells} cells, and there are {n_columns} columns; correct it")
 
     with _text(path) as file, reading(path, way_out=WAY_OUT):
         for _ in range(form.n_before):
@@ -126,7 +126,7 @@ def _json_lines(path: Path, notes: list[str]) -> Iterator[Row]:
         while line := file.readline(MOST_OF_LINE + 1):
             number += 1
             if broken is not None:
-                raise DataError(f"{path}: line {broken[0]} is no JSON ({broken[1]}); mend it")
+                raise DataError(f"{path}: line {broken[0]} is not JSON ({broken[1]}); correct it")
             if len(line) > MOST_OF_LINE:
                 raise DataError(f"{path}: line {number} has more than {MOST_OF_LINE} bytes; {WAY_OUT}")
             if not line.strip():
@@ -139,7 +139,7 @@ def _json_lines(path: Path, notes: list[str]) -> Iterator[Row]:
                 broken = (number, getattr(error, "msg", None) or str(error))
                 continue
             if not isinstance(row, dict):
-                raise DataError(f"{path}: line {number} must be an object, and is {type(row).__name__}; mend it")
+                raise DataError(f"{path}: line {number} must be an object, and is {type(row).__name__}; correct it")
             yield row
     if broken is not None:
         notes.append(f"{path.name}: its last line is cut off and left out")
@@ -179,7 +179,7 @@ def read_json(path: Path, *, most: int = MOST_OF_LINE * 16) -> Any:
             return load_json(text)
         except json.JSONDecodeError as error:
             is_cut = error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated string")
-            cut = "is cut off" if is_cut else "is no JSON"
+            cut = "is cut off" if is_cut else "is not JSON"
             raise DataError(f"{path}: {cut} at line {error.lineno} ({error.msg}); {WAY_OUT}") from None
 
 

@@ -93,7 +93,7 @@ def _run(
     else:
         there = {called: last[name] for name, called in form.metrics.items() if not is_nothing(last.get(name))}
         summary = {called: number for called, one in there.items() if (number := number_of(one)) is not None}
-        notes += [f"{called} is no number and is left out" for called in there if called not in summary]
+        notes += [f"{called} is not a number and is left out" for called in there if called not in summary]
     state = names.state_of(last[form.other["state"]], notes) if form.other.get("state") in last else RunStatus.FINISHED
     return ImportedRun(
         source_id=f"table:{path.resolve()}#{key}",

@@ -36,5 +36,5 @@ def refuse_unknown(references: Sequence[str], *, uri: str, storage: str) -> None
 
 def no_such_sweep(reference: str, names: Sequence[str], *, uri: str, storage: str) -> StoreError:
     """Return the message on a sweep that does not exist, with the names of those that do."""
-    what = known_names(reference, names, word="there are") if names else "there is none yet"
+    what = known_names(reference, names, word="there are") if names else "there is no sweep yet"
     return StoreError(f"sweep {reference}: is not in {uri} or {storage}; {what}")

@@ -88,7 +88,7 @@ def not_found(word: str, known: Sequence[ShippedSweep]) -> UserError:
 def _read(path: Path, folder: Path) -> ShippedSweep:
     text, data = "", None
     try:
-        text = read_text(path, str(path), way_out="mend it")
+        text = read_text(path, str(path), way_out="correct it")
         data = load(text)
     except (SpecError, yaml.YAMLError):  # `check` says what is wrong with it
         pass

@@ -25,6 +25,7 @@ from rothamsted.masking import masked
 from rothamsted.mirroring.missing import find_missing
 from rothamsted.mirroring.record import place_of
 from rothamsted.sweeping.opened import Opened
+from rothamsted.wording import plain_count
 
 BEAT_SECONDS = 1.0  # between two signs of life
 END_SECONDS = 10.0  # for the replicate that is being written
@@ -265,4 +266,4 @@ class Mirror:
 
 
 def _replicates(n: int) -> str:
-    return "1 replicate" if n == 1 else f"{n} replicates"
+    return plain_count(n, "replicate")

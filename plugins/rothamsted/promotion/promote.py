@@ -120,7 +120,8 @@ def _checked_replicates(n_replicates: int | None, policy: Policy) -> int:
     n = policy.replicates if n_replicates is None else n_replicates
     if n < policy.replicates:
         raise PromotionError(
-            f"replicates={n}: the policy of model '{policy.model}' asks for {policy.replicates} at least"
+            f"replicates={n}: the policy of model '{policy.model}' asks for at least {policy.replicates}; give "
+            "that many"
         )
     return n
 

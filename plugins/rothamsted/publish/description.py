@@ -17,11 +17,11 @@ from rothamsted.reporting.sentences import LUCK_MEANING, luck_estimate, luck_wor
 from rothamsted.reporting.verdicts import verdict_of, verdict_words
 from rothamsted.statistics import Interval
 from rothamsted.statistics.centres import words_of
-from rothamsted.wording import level_percent, with_basis
+from rothamsted.wording import level_percent, plain_count, verb, with_basis
 
 N_SHOWN = 10
 PICTURE_TEXT = "the best conditions with their intervals"
-MOST_CHARACTERS = 7_500  # MLflow keeps 8,000
+MOST_CHARACTERS = 7_500  # MLflow keeps 8
 
 
 def description(analysis: Analysis, *, picture: str = "") -> str:
@@ -41,7 +41,7 @@ def description(analysis: Analysis, *, picture: str = "") -> str:
     fresh = counts_text(dataset, "confirm")
     runs = dataset.cells or dataset
     ended = f"replicates: {counts_text(runs, 'search') or 'none'}" + (f"; on fresh seeds: {fresh}" if fresh else "")
-    lines += [f"{len(dataset.conditions)} conditions; {ended}.", ""]
+    lines += [f"{plain_count(len(dataset.conditions), 'condition')}; {ended}.", ""]
     lines += [f"{race_text(dataset)} Among the dropped, the last dropped come first.", ""] if is_raced(dataset) else []
     if dataset.kind == "contest":
         lines += _contest(analysis)
@@ -164,7 +164,8 @@ def _objectives(analysis: Analysis) -> list[str]:
     names = ", ".join(f"{one.metric} ({one.direction})" for one in objectives)
     shown = ", ".join(map(str, found.members[:20])) + (" ..." if len(found.members) > 20 else "")
     sure = f"; exactly this set in {100 * found.whole:.0f} % of resamples ({found.method})" if found.frequency else ""
-    return [*lines, f"Pareto set of {names}: {len(found.members)} conditions, trials {shown}{sure}.", ""]
+    n, trials = plain_count(len(found.members), "condition"), verb(len(found.members), "trial", "trials")
+    return [*lines, f"Pareto set of {names}: {n}, {trials} {shown}{sure}.", ""]
 
 
 def _confirmed(analysis: Analysis) -> list[str]:

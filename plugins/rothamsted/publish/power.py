@@ -27,7 +27,7 @@ def power_text(dataset: Dataset, difference: float, settings: Settings) -> str:
         )
     if dataset.objective.over != MEAN:
         raise UserError(
-            f"rothamsted power: plans are for means, and {dataset.name} goes by its {words_of(dataset.objective.over)} "
+            f"rothamsted power: plans are for means, and {dataset.name} uses the {words_of(dataset.objective.over)} "
             "over seeds; give over_seeds=mean, or see in its report how many seeds would decide what is open"
         )
     if dataset.crossed:

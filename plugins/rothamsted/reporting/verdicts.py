@@ -37,7 +37,7 @@ def of_first(analysis: Analysis, what: str) -> str:
     """Say that a part of the report looks at the first of several objectives; empty with one."""
     if not analysis.dataset.others:
         return ""
-    return f"There are several objectives: {what} by the first alone, {analysis.dataset.objective.metric}."
+    return f"There are several objectives: {what} only by the first, {analysis.dataset.objective.metric}."
 
 
 def verdict_words(analysis: Analysis, best: str = "the best", *, with_plan: bool = True) -> str:

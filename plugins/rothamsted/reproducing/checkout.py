@@ -101,7 +101,10 @@ def _apply(changes: str, there: Path, place: str) -> None:
     done = _run(there, "apply", "--whitespace=nowarn", "-", given=changes)
     if done.returncode != 0:
         said = " ".join(done.stderr.split())
-        raise UserError(f"{place}: its uncommitted changes cannot be applied to its commit ({said})")
+        raise UserError(
+            f"{place}: its uncommitted changes cannot be applied to its commit ({said}); give code=present to train "
+            "with the code as it is here"
+        )
 
 
 def _named(here: tuple[str, bool] | None) -> str:

@@ -87,7 +87,7 @@ def read_recorded(run: FoundRun, *, uri: str) -> Recorded:
     if config is None or not outcome:
         raise StoreError(
             f"{place}: has no {CONFIG_FILE} with an outcome: it is not a replicate of a sweep or a run by hand, or "
-            "it still runs"
+            "it still runs; name another run"
         )
     if outcome in (Outcome.FAILED, Outcome.INTERRUPTED):
         raise StoreError(f"{place}: it {outcome}, so there is no result that could be the same; name another run")
@@ -130,7 +130,9 @@ def _sweep_of(run: FoundRun | None, uri: str) -> Sweep | None:
         return None
     plain = tracking.read_json(run.run_id, "sweep/resolved.json", dict, uri=uri)
     if plain is None:
-        raise StoreError(f"reproduce: run {run.run_id} ({run.name}): its artifact sweep/resolved.json is gone")
+        raise StoreError(
+            f"reproduce: run {run.run_id} ({run.name}): its artifact sweep/resolved.json is gone; put it back"
+        )
     return from_resolved(plain)
 
 

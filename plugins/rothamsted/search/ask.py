@@ -181,6 +181,6 @@ def _suggest(trial: optuna.Trial, name: str, distribution: BaseDistribution) -> 
         low, high, step, log = distribution.low, distribution.high, distribution.step, distribution.log
         return trial.suggest_int(name, low, high, step=step, log=log)
     if not isinstance(distribution, FloatDistribution):
-        raise TypeError(f"parameter {name}: {type(distribution).__name__} is no distribution of a search space")
+        raise TypeError(f"parameter {name}: {type(distribution).__name__} is not a distribution of a search space")
     low, high, step, log = distribution.low, distribution.high, distribution.step, distribution.log
     return trial.suggest_float(name, low, high, step=step, log=log)

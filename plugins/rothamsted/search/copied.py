@@ -13,8 +13,8 @@ from sqlalchemy import event, exc
 from rothamsted.errors import StoreError
 from rothamsted.search.patience import one_line
 from rothamsted.search.sql.copied import Rows, rows_of, write_rows
+from rothamsted.search.sql.named import unstarted
 from rothamsted.search.storage import check_storage, in_storage
-from rothamsted.search.storage_url import parsed_url, shown
 
 
 def copy_studies(url: str, names: Sequence[str], path: Path) -> dict[str, int]:
@@ -42,7 +42,7 @@ def copy_studies(url: str, names: Sequence[str], path: Path) -> dict[str, int]:
     check_storage(url)
     found: Rows = in_storage(url, lambda tx: rows_of(tx, names), empty={})
     if names[0] not in found:
-        raise StoreError(f"storage {shown(parsed_url(url))}: no sweep called '{names[0]}' here; start it first")
+        raise unstarted(url, names[0])
     unfinished = path.with_name(f"{path.name}.{os.getpid()}.unfinished")
     try:
         unfinished.unlink(missing_ok=True)

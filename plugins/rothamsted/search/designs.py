@@ -103,7 +103,7 @@ def _drawn(space: Space, tried: set[Hashable], rng: np.random.Generator) -> Cond
     condition = untried(space, tried, rng)
     if condition is None:
         raise StoreError(
-            f"space: {MOST_REPEATS} proposals in a row repeat conditions that are there, and no new one is found among "
-            f"{len(tried)}; give fewer trials"
+            f"space: {MOST_REPEATS} proposals in a row repeated one of the {len(tried)} conditions so far, and no new "
+            "one was found; give fewer trials"
         )
     return condition

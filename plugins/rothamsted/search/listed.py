@@ -90,7 +90,7 @@ def as_json(url: str, read: Callable[[], T]) -> T:
         return read()
     except json.JSONDecodeError as error:
         raise StoreError(
-            f"storage {masked(url)}: an attribute of a search or a trial is no JSON ({error}); "
+            f"storage {masked(url)}: an attribute of a search or a trial is not JSON ({error}); "
             "put back a copy of the database"
         ) from error
 

@@ -19,7 +19,7 @@ from rothamsted.search.address import check_sqlite
 from rothamsted.search.patience import Database, Patient, one_line, patiently
 from rothamsted.search.queue import Queue
 from rothamsted.search.sql import studies
-from rothamsted.search.sql.named import SPEC_KEY
+from rothamsted.search.sql.named import SPEC_KEY, unstarted
 from rothamsted.search.storage_url import engine_arguments, engine_of, is_sqlite_url, parsed_url, shown
 from rothamsted.space import Space
 
@@ -198,7 +198,7 @@ def load_study(url: str, name: str) -> OptunaStudy:
     """
     check_storage(url)
     if find_search(url, name) is None:
-        raise StoreError(f"storage {shown(parsed_url(url))}: no sweep called '{name}' here; start it first")
+        raise unstarted(url, name)
     return optuna.load_study(storage=url, study_name=name)
 
 
@@ -227,7 +227,7 @@ def _load(url: str, parsed: sa.engine.URL, name: str) -> tuple[RDBStorage, optun
     try:
         return patient, optuna.load_study(storage=_CachedStorage(patient), study_name=name)
     except KeyError as error:
-        raise StoreError(f"storage {shown(parsed)}: no sweep called '{name}' here; start it first") from error
+        raise unstarted(url, name) from error
 
 
 def _tune_sqlite(engine: sa.Engine) -> None:

@@ -71,7 +71,9 @@ def read_strange_study(url: str, name: str | None) -> StrangeStudy:
     study = optuna.load_study(study_name=wanted, storage=storage)
     complete = study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
     if not complete:
-        raise StoreError(f"storage {url}: study '{wanted}' has no finished trial, so nothing says its space")
+        raise StoreError(
+            f"storage {url}: study '{wanted}' has no finished trial, so its space is not known; name another"
+        )
     seen: dict[str, list[BaseDistribution]] = {}
     for trial in complete:
         for parameter, distribution in trial.distributions.items():

@@ -76,7 +76,7 @@ class Range:
         if self.log and self.low <= 0:
             raise DomainError("low", f"a log range must start above zero, not at {self.low!r}; raise low")
         if not math.isfinite(self.high - self.low):
-            raise DomainError("high", f"{self.high!r} - {self.low!r} is more than a float holds; narrow the range")
+            raise DomainError("high", f"{self.high!r} - {self.low!r} is too large for a float; narrow the range")
         self._check_step()
         self._check_points()
 
@@ -105,7 +105,7 @@ class Range:
         if self.log:
             raise DomainError("step", "a log range takes no step; give points, or leave out log")
         if self.points is not None:
-            raise DomainError("step", "stands beside points; give one of the two")
+            raise DomainError("step", "cannot be given with points; give one of the two")
         if not 0 < self.step <= self.high - self.low:
             raise DomainError(
                 "step", f"must be above 0 and at most high - low, {self.high - self.low!r}, not {self.step!r}"
@@ -266,10 +266,12 @@ class Choice:
                 rule = "finite numbers" if isinstance(value, float) else f"plain values, and one {reason}"
                 raise DomainError("", f"a choice must hold {rule}, not {shortened(value)}; remove it")
             if identity(value) in seen:
-                raise DomainError("", f"{shortened(value)} stands twice in the choice; remove one")
+                raise DomainError("", f"{shortened(value)} is given twice in the choice; remove one")
             seen.add(identity(value))
         if any(isinstance(value, bool) for value in self.values) and any(map(is_number, self.values)):
-            raise DomainError("", "a choice cannot mix truth values and numbers: Python takes true for 1; use one kind")
+            raise DomainError(
+                "", "a choice cannot mix booleans and numbers, since Python counts true as 1; use one kind"
+            )
 
     def grid_points(self) -> tuple[Any, ...]:
         """Every value, in the order given."""
@@ -324,4 +326,4 @@ def _rounded(value: float) -> float:
 
 
 def _at_most() -> str:
-    return f"at most {MOST_GRID_POINTS} are taken"
+    return f"at most {MOST_GRID_POINTS} are allowed"

@@ -177,7 +177,7 @@ def _from_range(value: RangeSweep) -> Domain:
         raise DomainError("", f"range({start},{stop},{step}) holds no value; the stop is not part of it")
     if n_values > MOST_GRID_POINTS:
         raise DomainError(
-            "", f"range({start},{stop},{step}) holds {n_values} values; at most {MOST_GRID_POINTS} are taken"
+            "", f"range({start},{stop},{step}) holds {n_values} values; at most {MOST_GRID_POINTS} are allowed"
         )
     is_integer = all(isinstance(part, int) for part in parts)
     number = int if is_integer else float
@@ -189,7 +189,7 @@ def _from_range(value: RangeSweep) -> Domain:
 
 def _check_tags(given: set[str], *, allowed: frozenset[str]) -> None:
     if unknown := sorted(given - allowed):
-        raise DomainError("", f"tag {unknown[0]!r} is not taken here; only tag(log,interval(low,high)) is")
+        raise DomainError("", f"tag {unknown[0]!r} is not allowed here; only tag(log,interval(low,high)) is")
 
 
 def _check_order(is_shuffled: bool) -> None:

@@ -72,7 +72,7 @@ def _from_mapping(raw: Mapping[str, Any], is_integer: bool | None) -> Domain:
 
 def _values(part: str, given: Sequence[Any]) -> tuple[Any, ...]:
     if len(given) > MOST_CHOICES:
-        raise DomainError(part, f"{len(given)} values, and at most {MOST_CHOICES} are taken; give fewer, or a range")
+        raise DomainError(part, f"{len(given)} values, and at most {MOST_CHOICES} are allowed; give fewer, or a range")
     return tuple(given)
 
 

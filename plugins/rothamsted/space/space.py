@@ -56,7 +56,7 @@ class Space:
 
     def __post_init__(self) -> None:
         if len(self.domains) > MOST_PARAMETERS:
-            reason = f"{len(self.domains)} parameters, and at most {MOST_PARAMETERS} are taken; fix some of them"
+            reason = f"{len(self.domains)} parameters, and at most {MOST_PARAMETERS} are allowed; fix some of them"
             raise SpaceError((), reason)
         self._check_parents()
         try:

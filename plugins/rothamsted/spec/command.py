@@ -227,17 +227,17 @@ def _pieces(word: str) -> tuple[Piece, ...]:
         found = [Piece(text, name, form or "") for text, name, form, _ in Formatter().parse(word)]
         conversions = [conversion for *_, conversion in Formatter().parse(word) if conversion]
     except ValueError:
-        way = "double those that mean themselves ({{ }})"
+        way = "double braces that are meant as text ({{ }})"
         raise CommandError(f"{word!r}: braces stand for a value; {way}") from None
     for piece in found:
         shown = f"{{{piece.name}{':' if piece.form else ''}{piece.form}}}"
         if piece.name is not None and (not piece.name or conversions or piece.form not in ("", FLAG, NO_FLAG)):
-            way = f"double braces that mean themselves ({{{{ }}}}), or write one of {_MEANINGS}"
-            raise CommandError(f"{word!r}: {shown} is no placeholder; {way}")
+            way = f"double braces that are meant as text ({{{{ }}}}), or write one of {_MEANINGS}"
+            raise CommandError(f"{word!r}: {shown} is not a placeholder; {way}")
         if piece.name in SPECIAL and piece.form:
             raise CommandError(f"{word!r}: {{{piece.name}}} has no form {piece.form}; remove it")
         if (piece.name in _ALONE or piece.form) and (len(found) > 1 or piece.text):
-            raise CommandError(f"{word!r}: {shown} makes words of its own; put blanks around it")
+            raise CommandError(f"{word!r}: {shown} stands for whole words; put blanks around it")
     return tuple(found) or (Piece("", None, ""),)
 
 

@@ -90,11 +90,11 @@ def check_length(overrides: Mapping[str, str]) -> None:
     """
     at = Document(source="command line", data={}, places={})
     if len(overrides) > MOST_OVERRIDES:
-        raise at.error((), f"{len(overrides)} keys, and at most {MOST_OVERRIDES} are taken; write a sweep file")
+        raise at.error((), f"{len(overrides)} keys, and at most {MOST_OVERRIDES} are allowed; write a sweep file")
     if (longest := max(map(len, overrides), default=0)) > MOST_OF_KEY:
-        raise at.error((), f"a key of {longest} characters, and at most {MOST_OF_KEY} are taken; shorten it")
+        raise at.error((), f"a key of {longest} characters, and at most {MOST_OF_KEY} are allowed; shorten it")
     if (n := sum(map(len, overrides.values()))) > MOST_CHARACTERS:
-        raise at.error((), f"values of {n} characters, and at most {MOST_CHARACTERS} are taken; write a sweep file")
+        raise at.error((), f"values of {n} characters, and at most {MOST_CHARACTERS} are allowed; write a sweep file")
 
 
 def parse_override(key: str, text: str) -> Any:
@@ -196,12 +196,12 @@ class _Reader:
         if kind == "bool":
             if text.lower() in ("true", "false"):
                 return text.lower() == "true"
-            raise self._error(node, path, f"YAML takes {text} for a truth value; write true or false, or quote it")
+            raise self._error(node, path, f"YAML reads {text} as a boolean; write true or false, or quote it")
         if kind in ("int", "float"):
             return self._number(node, path, text)
         if kind == "timestamp":
-            raise self._error(node, path, f"YAML takes {text} for a date; quote it")
-        raise self._error(node, path, f"YAML tag {node.tag} is not taken; write a plain value")
+            raise self._error(node, path, f"YAML reads {text} as a date; quote it")
+        raise self._error(node, path, f"YAML tag {node.tag} is not allowed; write a plain value")
 
     def _text(self, node: yaml.Node, path: KeyPath, text: str) -> Any:
         if _NOT_FINITE.fullmatch(text):
@@ -225,7 +225,7 @@ class _Reader:
 
     def _check_held(self, node: yaml.Node, path: KeyPath, text: str) -> None:
         if not math.isfinite(float(text)):
-            raise self._error(node, path, f"{text} is more than a float holds; give a smaller number, or quote a text")
+            raise self._error(node, path, f"{text} is too large for a float; give a smaller number, or quote a text")
 
     def _place(self, node: yaml.Node) -> str:
         return "command line" if self.is_shell else f"{self.source}:{node.start_mark.line + 1}"

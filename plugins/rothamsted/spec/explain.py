@@ -42,9 +42,9 @@ _READERS: Mapping[Any, str] = {  # what a value is read by -> what it takes
 }
 _NONE = re.compile(r"\bNone\b")  # as the docstrings have it, which are for programmers
 _PLAIN = {str: "text", int: "a whole number", float: "a number", bool: "true or false", Any: "any value"}
-_FILE_OF_PARAMETERS = "A JSON or YAML file of parameters; all that this file and the command line say wins over it."
+_FILE_OF_PARAMETERS = "A JSON or YAML file of parameters. What the sweep file and the command line say wins over it."
 _OWN_SHORT_FORMS = (
-    "Names for the command line: each is short for a key, or for the width of a range in decades, lr_range=2."
+    "Short names for the command line: each stands for a key, or for the width of a range in decades, lr_range=2."
 )
 
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import PydanticSchemaGenerationError, TypeAdapter, ValidationError
 
 from rothamsted.space.values import shortened
+from rothamsted.wording import rule_words
 
 
 def takes_whole_numbers(annotation: Any) -> bool | None:
@@ -41,7 +42,7 @@ def misfit(annotation: Any, value: Any, *, exactly: bool = True) -> str | None:
     try:
         read = adapter.validate_python(value)
     except ValidationError as error:
-        return f"{_rule(error)}, not {shortened(value)}"
+        return f"{rule_words(error.errors()[0]['msg'])}, not {shortened(value)}"
     if exactly and type(value) is int and isinstance(read, float) and read != value:
         return f"must be a number that a float holds, such as {read:.0f}, not {shortened(value)}"
     kinds = _kind(value), _kind(read)
@@ -58,13 +59,8 @@ def _adapter(annotation: Any) -> TypeAdapter[Any] | None:
         return None
 
 
-def _rule(error: ValidationError) -> str:
-    message = error.errors()[0]["msg"].removeprefix("Value error, ")
-    return message.replace("Input should be", "must be").replace(", unable to parse string as", ":")
-
-
 def _kind(value: Any) -> str:
-    for kind, name in ((bool, "truth value"), (int, "whole number"), (float, "number"), (str, "text")):
+    for kind, name in ((bool, "boolean"), (int, "whole number"), (float, "number"), (str, "text")):
         if isinstance(value, kind):
             return name
     return ""

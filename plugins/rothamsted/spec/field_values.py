@@ -50,7 +50,7 @@ def at_most(n: int, what: str) -> BeforeValidator:
 
     def check(raw: Any) -> Any:
         if isinstance(raw, (list, tuple)) and len(raw) > n:
-            raise refusal(f"{len(raw)} {what}, and at most {n} are taken; give fewer")
+            raise refusal(f"{len(raw)} {what}, and at most {n} are allowed; give fewer")
         return raw
 
     return BeforeValidator(check)
@@ -125,7 +125,7 @@ def read_vary(raw: Any) -> Any:
                 raise refusal(f"{name}: must be a whole number of values, 2 to {MOST_CROSSED}, not {n!r}")
         if (n_all := math.prod(raw.values())) > MOST_REPLICATES:
             raise refusal(
-                f"makes {n_all} replicates of a condition, and at most {MOST_REPLICATES} are taken; give fewer"
+                f"makes {n_all} replicates of a condition, and at most {MOST_REPLICATES} are allowed; give fewer"
             )
         return dict(raw)
     if (twice := first_twice(raw)) is not None:

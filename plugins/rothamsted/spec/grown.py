@@ -115,9 +115,9 @@ def _fixed(old: Sweep, new: Sweep, begun: Begun) -> str:
 def _later(old: Sweep, begun: Begun) -> str:
     """Why conditions and replicates of a sweep stay as they are; empty: they may grow."""
     if old.replicates.racing is not None:
-        return "a race keeps its conditions and looks, for which its error rate holds"
+        return "the error rate of a race holds only for the conditions and looks that it began with"
     if begun.has_next_stage and old.stages:
-        return "the next stage has begun with the best of what was there"
+        return "the next stage has begun with the best of the earlier conditions"
     return ""
 
 

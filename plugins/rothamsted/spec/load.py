@@ -58,6 +58,7 @@ from rothamsted.spec.target import (
 )
 from rothamsted.spec.varied import check_varied_fields
 from rothamsted.suggest import known_names
+from rothamsted.wording import rule_words
 
 KEYS = (*FILE_KEYS, *ALONE, PARAMETERS_FILE, OWN_SHORT_FORMS)
 SWEEP_KEYS = frozenset(KEYS) | KNOWN_LATER
@@ -266,7 +267,7 @@ def _path(location: tuple[int | str, ...], data: Any) -> KeyPath:
 
 
 def _reason(detail: Any) -> str:
-    kind, message = detail["type"], detail["msg"].removeprefix("Value error, ")
+    kind = detail["type"]
     if kind == "missing" and detail["loc"][-1] == "direction":
         return "is missing, and no study declares it; give direction: minimize or maximize"
     if kind == "missing" and detail["loc"] == ("objective",):
@@ -279,9 +280,8 @@ def _reason(detail: Any) -> str:
         known = known_names(str(detail["loc"][-1]), _keys_beside(detail["loc"]))
         return f"is not a key of a sweep file here; {known}"
     if kind in (WHOLE_REASON, UNKNOWN_NAME):
-        return message
-    rule = message.replace("Input should", "must").replace("a valid tuple", "a list")
-    return f"{rule}, not {shortened(detail['input'])}"
+        return detail["msg"].removeprefix("Value error, ")
+    return f"{rule_words(detail['msg'])}, not {shortened(detail['input'])}"
 
 
 def _keys_beside(location: tuple[int | str, ...]) -> list[str]:

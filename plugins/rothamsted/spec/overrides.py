@@ -61,9 +61,9 @@ def expand_short_forms(document: Document) -> Document:
         there = data.get(section) or {}
         if not isinstance(there, Mapping):
             what = "a list of objectives" if section == "objective" else f"{section}, which has no keys"
-            raise document.error((key,), f"stands beside {what}; give it in the {section} that it belongs to")
+            raise document.error((key,), f"cannot be given with {what}; give it in the {section} that it belongs to")
         if key in there:
-            raise document.error((key,), f"stands beside {section}, which has {key}, too; give one of the two")
+            raise document.error((key,), f"cannot be given with {section}, which has {key}, too; give one of the two")
         places[(section, key)] = places.get((key,), document.source)
         places.setdefault((section,), places[(section, key)])
         data[section] = {**there, key: document.data[key]}

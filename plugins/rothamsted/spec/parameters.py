@@ -185,7 +185,7 @@ def _check_name(document: Document, path: KeyPath, target: Target) -> None:
         reason = "the seed comes from the replicates; give replicates.seeds or replicates.first_seed"
         raise document.error(path, reason)
     if target.is_open and not _OPEN_NAME.fullmatch(name):
-        reason = f"{name!r} is no name of a parameter; it goes to the command as --NAME, without blanks"
+        reason = f"{name!r} is not a name of a parameter; it goes to the command as --NAME, without blanks"
         raise document.error(path, reason)
     if not target.takes(name):
         raise document.error(path, target.refusal(name))

@@ -44,7 +44,7 @@ def _read(document: Document, path: KeyPath, raw: Any) -> dict[str, Any]:
     plain: dict[str, Any] = {"name": name}
     for key in raw:
         if key != "name" and key not in facts.options:
-            raise document.error((*path, key), f"is no option of pruner {name}; {known_names(key, facts.options)}")
+            raise document.error((*path, key), f"is not an option of pruner {name}; {known_names(key, facts.options)}")
     counts_epochs = _counts_epochs(document, path, facts.options, raw)
     for key, option in facts.options.items():
         value = raw.get(key)

@@ -140,7 +140,7 @@ def _check_race(sweep: Sweep, document: Document) -> None:
         return
     for key in ("count", "seeds"):
         if getattr(sweep.replicates, key) is not None:
-            reason = "stands beside racing, which decides how many replicates there are; give one of the two"
+            reason = "cannot be given with racing, which decides how many replicates there are; give one of the two"
             raise document.error(("replicates", key), reason)
     if racing.max <= racing.min:
         reason = (
@@ -152,7 +152,7 @@ def _check_race(sweep: Sweep, document: Document) -> None:
         reason = f"{racing.step} is more than the {racing.max - racing.min} from min to max; give a smaller one"
         raise document.error(("replicates", "racing", "step"), reason)
     if len(sweep.objectives) > 1:
-        reason = "a race is for the best by one objective, and there are several; give count: N"
+        reason = "a race needs one objective, and there are several; give count: N"
         raise document.error(("replicates", "racing"), reason)
 
 
@@ -164,7 +164,7 @@ def _check_confirmation(sweep: Sweep, document: Document) -> None:
     n_conditions = (sweep.stages[-1].keep if sweep.stages else None) or sweep.trials or sweep.n_trials
     if confirm.keep > n_conditions:
         last = " of the last stage" if sweep.stages else ""
-        reason = f"{confirm.keep} of {n_conditions} conditions{last}; give at most {n_conditions}"
+        reason = f"{confirm.keep} is more than the {n_conditions} conditions{last}; give at most {n_conditions}"
         raise document.error(("confirm", "keep"), reason)
     _check_room(seeds, confirm.first_seed, document, "confirm")
     _check_list(confirm, "replicates", document, ("confirm",))
@@ -193,10 +193,10 @@ def _check_list(given: Replicates | Confirm, count_key: str, document: Document,
         return
     if len(set(seeds)) < len(seeds):
         twice = first_twice(seeds)
-        reason = f"{twice} stands twice: two replicates would be one and the same; remove it"
+        reason = f"{twice} is given twice: two replicates would be the same; remove one"
         raise document.error((*path, "seeds"), reason)
     if given.first_seed is not None:
-        raise document.error((*path, "first_seed"), "stands beside seeds; give one of the two")
+        raise document.error((*path, "first_seed"), "cannot be given with seeds; give one of the two")
     if count is not None and count != len(seeds):
         reason = f"{count} replicates, but {len(seeds)} seeds; remove one of the two keys"
         raise document.error((*path, count_key), reason)

@@ -22,13 +22,13 @@ def check_over(sweep: Sweep, document: Document) -> None:
         reason = "several objectives are compared by means; remove over, or give one objective"
         raise document.error(_place(sweep, next(n for n, o in enumerate(sweep.objectives) if o.over != MEAN)), reason)
     if sweep.replicates.racing is not None:
-        reason = f"{over} stands beside replicates.racing, which races by means; give count: N, or over: mean"
+        reason = f"{over} cannot be given with replicates.racing, which races by means; give count: N, or over: mean"
         raise document.error(path, reason)
     if sweep.replicates.crossed:
         reason = f"{over} needs independent replicates, and replicates.vary crosses them; give a list, or over: mean"
         raise document.error(path, reason)
     if sweep.task is not None:
-        reason = f"{over} stands beside task, which compares means over tasks; remove one of the two"
+        reason = f"{over} cannot be given with task, which compares means over tasks; remove one of the two"
         raise document.error(path, reason)
     _check_counts(sweep, document)
     how = sweep.statistics

@@ -110,10 +110,12 @@ def _check_finite(sweep: Sweep, document: Document) -> None:
         reason = f"a grid has its own number of conditions, {n_conditions}; remove trials, or name another sampler"
         raise document.error(("trials",), reason)
     if sweep.trials is not None and sweep.trials > n_conditions:
-        reason = f"{sweep.trials} of {n_conditions} conditions; give at most {n_conditions}, or remove trials"
+        reason = (
+            f"{sweep.trials} is more than the {n_conditions} conditions; give at most {n_conditions}, or remove trials"
+        )
         raise document.error(("trials",), reason)
     if n_conditions > MOST_CONDITIONS:
-        reason = f"a grid of {n_conditions} conditions, and at most {MOST_CONDITIONS} are taken; give fewer points"
+        reason = f"a grid of {n_conditions} conditions, and at most {MOST_CONDITIONS} are allowed; give fewer points"
         raise document.error(("space",), reason)
 
 
@@ -159,8 +161,8 @@ def _check_pruner(sweep: Sweep, document: Document) -> None:
     if len(sweep.objectives) > 1:
         raise document.error(("pruner",), "judges by one objective, and there are several; remove it")
     if sweep.replicates.racing is not None:
-        reason = "stands beside replicates.racing: a race drops conditions by whole replicates; give one of the two"
-        raise document.error(("pruner",), reason)
+        reason = "cannot be given with replicates.racing: a race drops conditions by whole replicates"
+        raise document.error(("pruner",), f"{reason}; give one of the two")
     if PRUNERS[pruner.name].over == "replicates":
         if sweep.replicates.n_first < 2:
             reason = f"{pruner.name} compares replicates, and there is one; give replicates: 2 or more"
@@ -178,7 +180,7 @@ def _check_early_stopping(sweep: Sweep, document: Document) -> None:
     objective = known.get(early.metric) if early.metric is not None else sweep.objective
     if objective is None:
         if early.direction is None:
-            reason = f"is missing: {early.metric!r} is no objective; give minimize or maximize"
+            reason = f"is missing: {early.metric!r} is not an objective; give minimize or maximize"
             raise document.error(("early_stopping", "direction"), reason)
         return
     if objective.artifact is not None:

@@ -42,7 +42,7 @@ def _check_keep(sweep: Sweep, document: Document, number: int, n_before: int) ->
     if keep is None:
         raise document.error(("stages", number, "keep"), "is missing; say how many conditions go on, as in keep: 3")
     if keep > n_before:
-        reason = f"{keep} of the {n_before} conditions of the stage before; give at most {n_before}"
+        reason = f"{keep} is more than the {n_before} conditions of the stage before; give at most {n_before}"
         raise document.error(("stages", number, "keep"), reason)
     return keep
 

@@ -20,7 +20,7 @@ def check_task(sweep: Sweep, document: Document) -> None:
     _check_scale(sweep, document)
     if not SAMPLERS[sweep.sampler.name].needs_finite_space or sweep.trials is not None:
         reason = "every condition has to run on every task; give sampler: grid, and no trials"
-        raise document.error(("task",), f"stands beside sampler {sweep.sampler.name}{_budget(sweep)}: {reason}")
+        raise document.error(("task",), f"cannot be given with sampler {sweep.sampler.name}{_budget(sweep)}: {reason}")
     beside = {
         "confirm": sweep.confirm,
         "stages": sweep.stages,
@@ -30,15 +30,18 @@ def check_task(sweep: Sweep, document: Document) -> None:
     }
     for key, value in beside.items():
         if value:
-            raise document.error((key,), "chooses single runs, and a task is no choice: conditions are compared over "
+            raise document.error((key,), "chooses single runs, but with task conditions are compared over "
             "all tasks; remove one of the two")  # fmt: skip
     if sweep.replicates.racing is not None:
-        reason = "would drop a condition on one task alone; give replicates: {count: N}"
-        raise document.error(("replicates", "racing"), f"stands beside task: {reason}")
+        reason = "would drop a condition by the results on one task; give replicates: {count: N}"
+        raise document.error(("replicates", "racing"), f"cannot be given with task: {reason}")
     if len(sweep.objectives) > 1:
-        raise document.error(("objective",), "several objectives stand beside task; give one")
+        raise document.error(("objective",), "several objectives cannot be given with task; give one")
     if sweep.models == "best":
-        raise document.error(("models",), "best is of one condition on one task, beside task; give all or none")
+        raise document.error(
+            ("models",),
+            "best is one condition on one task, but with task conditions are compared over all; give all or none",
+        )
 
 
 def _budget(sweep: Sweep) -> str:
@@ -55,11 +58,15 @@ def _check_factor(sweep: Sweep, document: Document) -> None:
     if not isinstance(domain, Choice) or len(domain.values) < 2:
         raise document.error(path, f"{factor!r} must be a choice of two tasks or more, such as [mnist, cifar10]")
     if len(sweep.space) < 2:
-        raise document.error(path, f"{factor!r} is all that the space has: there is nothing to compare over tasks")
+        raise document.error(
+            path, f"{factor!r} is all that the space has, so there is nothing to compare; add a factor"
+        )
     if domain.when:
         raise document.error(path, f"{factor!r} depends on other factors (when); every condition needs every task")
     if below := [name for name, other in sweep.space.items() if factor in other.when]:
-        raise document.error(path, f"{below[0]!r} depends on it (when): conditions would differ between tasks")
+        raise document.error(
+            path, f"{below[0]!r} depends on it (when), so conditions would differ between tasks; remove its when"
+        )
 
 
 def _check_scale(sweep: Sweep, document: Document) -> None:
@@ -70,7 +77,7 @@ def _check_scale(sweep: Sweep, document: Document) -> None:
         return
     names = [str(value) for value in domain.values]
     if wrong := sorted({*names} ^ {*task.scale}):
-        reason = (
-            f"{wrong[0]!r} is {'no value of' if wrong[0] not in names else 'without ends, a value of'} {task.factor}"
+        what = "has no ends" if wrong[0] in names else f"is not a value of {task.factor}"
+        raise document.error(
+            ("task", "scale"), f"{wrong[0]!r} {what}; give low and high for each of {', '.join(names)}"
         )
-        raise document.error(("task", "scale"), f"{reason}; give low and high for each of {', '.join(names)}")

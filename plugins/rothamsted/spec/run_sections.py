@@ -59,8 +59,8 @@ class Replicates(BaseModel):
         count: How many replicates each condition gets. By default as many as there are `seeds`, else 3.
         seeds: The seeds themselves, the same in every condition.
         first_seed: The first seed; the others follow it. By default 0.
-        racing: Give each condition `min` replicates, and up to `max` as long as it may be the best. It stands
-            in place of `count` and `seeds`.
+        racing: Give each condition `min` replicates, and up to `max` as long as it may be the best. Give it in place of
+            `count` and `seeds`.
         vary: What changes from replicate to replicate. A list of fields of the config: each gets the replicate's seed.
             Field -> how many numbers: every combination is a replicate. By default the training seed alone changes.
     """
@@ -122,8 +122,8 @@ class Stage(BaseModel):
         by: How the best are chosen: by their mean, or by the worse end of the interval for it.
         parameters: Parameters of this stage, dotted name -> value; they win over the sweep's `parameters`.
         replicates: The replicates of this stage. By default those of the sweep.
-        resume: Whether training goes on from the checkpoints of the stage before. "auto": if that can be done; true
-            demands it.
+        resume: Whether training goes on from the checkpoints of the stage before. "auto": if that is possible; true:
+            refuse the sweep if it is not.
     """
 
     model_config = CONFIG
@@ -180,15 +180,15 @@ class Execution(BaseModel):
     Attributes:
         executor: Where workers run: processes of this machine (local), a Ray cluster (ray), or this process
             (in_process). It may change when a sweep goes on.
-        workers: How many workers. "auto": one a core, one a GPU if those are used; on a cluster as many as it has room
-            for.
+        workers: How many workers. "auto": one per core, or one per GPU if GPUs are used; on a cluster as many as it has
+            room for.
         devices: Which GPUs of this machine are used. "auto" gives each worker one, if there are some and what is
             trained can use one; a list names them; "none" hides them.
         workers_per_device: How many workers share a GPU.
         address: The address of the Ray cluster. "auto": that of RAY_ADDRESS or of this machine, else one that is
-            started here, as with "local"; or ray://HOST:10001.
-        resources: What one worker takes of a Ray cluster: CPU (by default a core), GPU (a part of one, too), memory
-            (bytes, or 4GB), and what nodes have besides.
+            started here, as with "local"; or give ray://HOST:10001.
+        resources: What one worker needs of a Ray cluster: CPU (by default one core), GPU (may be a fraction), memory
+            (bytes, or 4GB), and other resources of the nodes.
         runtime_env: What Ray prepares on its nodes before workers start, such as {working_dir: .}.
         population: How many replicates are trained in one compiled call, at most. "auto": as many as make training
             faster and fit into memory.
@@ -198,17 +198,17 @@ class Execution(BaseModel):
         checkpoints: Where checkpoints are kept: in a folder, which all nodes of a cluster have to share, or as
             artifacts of the sweep's run in MLflow.
         checkpoint_dir: The folder of the checkpoints. A relative one starts at home, see docs/sweep-file.md.
-        lease_seconds: A worker that is silent for so long counts as dead, and another one may take its trial.
+        lease_seconds: A worker that is silent for longer counts as dead, and another one may take its trial.
         artifacts: Whether the files that a study gives with its measurements are kept in the runs of the replicates.
-        tensorboard: Whether the replicates of a study are written as files of TensorBoard, too, in the folder
+        tensorboard: Whether the replicates of a study are also written as files of TensorBoard, in the folder
             tensorboard.
-        wandb: Mirror the replicates into Weights & Biases when they have ended. By default nothing is.
+        wandb: Mirror the replicates into Weights & Biases when they have ended. By default none are.
         report: Whether a finished sweep gets its whole analysis and its report.
         env_manager: What prepares the environment of a foreign project. "local": the environment that is there.
-        environment: Variables for a foreign project's processes, beside those of the worker.
+        environment: Variables for the processes of a foreign project, in addition to those of the worker.
         memory_limit: A foreign replicate that takes more memory than this has failed.
         grace_seconds: The time from asking a foreign process to end until it is killed.
-        warm_pool: Whether foreign processes start from one that has the imports already, if that is safe.
+        warm_pool: Whether foreign processes start from a process that has already done the imports, if that is safe.
     """
 
     model_config = CONFIG
@@ -256,8 +256,8 @@ class Statistics(BaseModel):
     Attributes:
         level: The confidence level of every interval and every test.
         interval: How intervals for means are made, in tables, plots, notes and runs. With wilson, which counts rows,
-            the points of curves have t.
-        best: How it is found which conditions can be the best, and which are worse.
+            points of curves have t intervals.
+        best: The method that finds which conditions can be the best, and which are worse.
         smallest_difference: A loss that does not matter, in units of the objective. A condition that is shown to lose
             less than this to the best is as good.
         reference: The values of one condition, such as today's default: all others are compared with it, too.

@@ -103,8 +103,7 @@ class Sweep(BaseModel):
         parameters: Parameters that are the same in every condition: dotted name -> value.
         parameters_from: Fix the values that another sweep has found to be best.
         space: What varies: dotted name -> domain. A list is a choice; {low, high} is a range.
-        objectives: What is optimised: a metric and a direction. A list of objectives gives a Pareto set. A file's key
-            is `objective`.
+        objectives: What is optimised: a metric and a direction. A list of objectives gives a Pareto set.
         constraints: Comparisons of metrics that a condition should keep, such as "seconds < 60". A condition that
             breaks one is never a winner.
         sampler: What proposes conditions.
@@ -117,15 +116,16 @@ class Sweep(BaseModel):
         task: The factor whose values are tasks, such as data sets: conditions are compared over them.
         replicates: How often each condition is trained, each time with another seed.
         stages: Train all conditions briefly and the best of them again, with other parameters. Give two stages or more.
-        confirm: Train the winners again on fresh seeds. Without it the search's own, optimistic estimate is all there
-            is.
-        models: Whose trained models are logged. By default those of the confirmation, if the study returns models.
-        promote: The policy file by which the confirmed winner is judged when the sweep is finished.
+        confirm: Train the winners again on fresh seeds. Without it there is only the search's own estimate, which is
+            optimistic.
+        models: Which trained models are logged: those of confirmed replicates; also of each condition that is the best
+            when it ends ("best"); or of all replicates. By default "confirmed", if the study returns models.
+        promote: The policy file. It judges the confirmed winner when the sweep is finished.
         log: The Markdown file into which a finished sweep writes its section of the experiment log. By default none.
         execution: Where and how the work runs.
         statistics: How uncertainty is stated.
         experiment: The MLflow experiment for the runs. By default MLflow's own rules choose it.
-        storage: The database of the search, Optuna's, as a URL. A relative path starts at home, see docs/sweep-file.md.
+        storage: The URL of the search database, Optuna's. A relative path starts at home, see docs/sweep-file.md.
     """
 
     model_config = CONFIG

@@ -67,7 +67,7 @@ class Objective(BaseModel):
             return raw
         name = raw.get("name") or SCORE
         if raw.get("metric") not in (None, name):
-            raise refusal(f"metric {raw['metric']!r} stands beside expression; give one of the two")
+            raise refusal(f"metric {raw['metric']!r} cannot be given with expression; give one of the two")
         return {**raw, "name": name, "metric": name}
 
     @model_validator(mode="after")
@@ -78,7 +78,7 @@ class Objective(BaseModel):
         elif self.metric in Expression(self.expression).names:
             raise refusal(f"name {self.metric!r} is that of a metric in the expression; give the score another name")
         elif self.artifact is not None:
-            raise refusal("expression and artifact stand side by side; give one of the two")
+            raise refusal("expression and artifact cannot be given together; give one of the two")
         if self.artifact is not None and self.reduce != "last":
             raise refusal(f"reduce {self.reduce!r} needs a curve, and an artifact holds one number; remove reduce")
         return self
@@ -104,7 +104,7 @@ class Pruner(BaseModel):
     Attributes:
         name: The name of the pruner.
         options: The options of the pruner; a file writes them beside the name. `wrapped` is a mapping with a name and
-            options again. Numbers of steps may be of epochs, "3 epochs".
+            options again. A number of steps may be given in epochs, "3 epochs".
     """
 
     model_config = CONFIG
@@ -128,7 +128,7 @@ class EarlyStopping(BaseModel):
     """A replicate ends when its own curve no longer improves.
 
     Attributes:
-        patience: A replicate ends after so many measurements without improvement.
+        patience: After how many measurements without improvement a replicate ends.
         min_delta: Only a value that is better than the best so far by more than this counts as an improvement.
         metric: The metric that should improve. By default the objective's.
         direction: The direction in which that metric improves. By default the objective's.
@@ -148,7 +148,7 @@ class ParametersFrom(BaseModel):
     Attributes:
         sweep: The name of the other sweep, in the same storage.
         take: Which condition to take: the confirmed winner, or the best of the search.
-        run_id: The run of the other sweep. It is written when the values are taken, as are the next two.
+        run_id: The run of the other sweep. This key and the next two are written when the values are taken.
         values: The values that were taken: dotted name -> value.
         open_against: Conditions of the other sweep that could not be ruled out as the best, as labels.
     """

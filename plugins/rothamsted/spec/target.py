@@ -81,7 +81,7 @@ def find_target(
     """
     given = [key for key in ("study", "project", COMMAND) if document.data.get(key) is not None]
     if len(given) > 1:
-        raise document.error((given[1],), f"stands beside {given[0]}; give one of the two")
+        raise document.error((given[1],), f"cannot be given with {given[0]}; give one of the two")
     if given == [COMMAND]:
         return _command_target(document)
     if document.data.get("project") is None:
@@ -131,9 +131,9 @@ def with_command_defaults(document: Document) -> Document:
 def _command_target(document: Document) -> Target:
     _check_foreign_keys(document, "a command")
     for path in [(key,) for key in ("entry_point", "version", UNDECLARED) if document.data.get(key) is not None]:
-        raise document.error(path, "goes only with project; remove it")
+        raise document.error(path, "is only for project; remove it")
     if (document.data.get("execution") or {}).get("env_manager") not in (None, "local"):
-        reason = "goes only with project: a command runs in the environment that is there; remove it"
+        reason = "is only for project: a command runs in the environment that is there; remove it"
         raise document.error(("execution", "env_manager"), reason)
     command, seed = _read(document), document.data.get("seed_parameter")
     if seed is not None and not command.passes_seed(seed):
@@ -196,9 +196,7 @@ def _check_study_keys(document: Document) -> None:
     given += [("execution", key) for key in PROJECT_EXECUTION_KEYS if below.get(key) is not None]
     given += [(*path, "artifact") for path, one in _objectives(document) if one.get("artifact") is not None]
     for path in given:
-        raise document.error(
-            path, "goes only with project or command: a study is trained in the worker itself; remove it"
-        )
+        raise document.error(path, "is only for project or command: a study is trained in the worker itself; remove it")
 
 
 def _check_project_keys(document: Document) -> None:
@@ -221,20 +219,20 @@ def _check_foreign_keys(document: Document, who: str) -> None:
         raise document.error(("seed_parameter",), f"must be text, not {seed!r}; quote it")
     for key, what in (("models", "logs no models with the engine"), ("promote", "has no model to promote")):
         if data.get(key) is not None:
-            raise document.error((key,), f"goes only with study: {who} {what}; remove it")
+            raise document.error((key,), f"is only for study: {who} {what}; remove it")
     execution = data.get("execution")
     below = execution if isinstance(execution, Mapping) else {}
     for key in STUDY_EXECUTION_KEYS:
         if below.get(key) is not None:
-            raise document.error(("execution", key), f"goes only with study: {who} keeps its own; remove it")
+            raise document.error(("execution", key), f"is only for study: {who} keeps its own; remove it")
     population = below.get("population")
     if population == "auto" or (isinstance(population, int) and population > 1):
-        reason = f"{population} replicates in one process goes only with study; remove it"
+        reason = f"{population} is only for study: a foreign process trains one replicate; remove it"
         raise document.error(("execution", "population"), reason)
     stages = data.get("stages")
     for n, stage in enumerate(stages if isinstance(stages, list) else []):
         if isinstance(stage, Mapping) and stage.get("resume") is True:
-            reason = "true goes only with study: a foreign process has no checkpoints of the engine; give false or auto"
+            reason = "true is only for study: a foreign process has no checkpoints of the engine; give false or auto"
             raise document.error(("stages", n, "resume"), reason)
 
 

@@ -70,7 +70,7 @@ def _check_crossed(sweep: Sweep, document: Document) -> None:
     replicates, n = sweep.replicates, len(sweep.replicates.values)
     as_list = f"[{', '.join(replicates.crossed)}]"
     if replicates.seeds is not None:
-        reason = "stands beside crossed replicates, whose numbers follow each other; give first_seed"
+        reason = "cannot be given with crossed replicates, whose numbers follow each other; give first_seed"
         raise document.error(("replicates", "seeds"), reason)
     if replicates.count is not None and replicates.count != n:
         reason = f"{replicates.count} replicates, but {n} combinations in vary; remove count"

@@ -29,8 +29,8 @@ def find_here(root: Path) -> list[str]:
 def functions_of(path: Path) -> list[str]:
     """The functions of a script that could be studies: marked with @study, else those with a parameter `seed`."""
     try:
-        text = read_given_text(path, way_out="mend it")
-        with reading(path, way_out="mend it"):
+        text = read_given_text(path, way_out="correct it")
+        with reading(path, way_out="correct it"):
             tree = ast.parse(text)
     except UserError:  # a file that is no program has no functions
         return []
@@ -120,7 +120,7 @@ def _defaults(study: Study) -> dict[str, Any]:
     except ValueError as error:  # pydantic's: a field without a default
         missing = ", ".join(str(one["loc"][-1]) for one in getattr(error, "errors", list)())
         raise UserError(
-            f"rothamsted init: {missing} of {study.name} has no default, so that nobody knows what to try; "
+            f"rothamsted init: {missing} of {study.name} has no default, so there is no value to start from; "
             "give it one, such as lr: float = 0.1"
         ) from None
     return {name: value for name, value in found.items() if name.rpartition(".")[2] != "seed"}

@@ -100,7 +100,7 @@ def _objective(document: Document, at: tuple[str, ...], values: Mapping[str, Any
     directions = values.get("direction", "minimize")
     several = directions if isinstance(directions, list) else [directions]
     if len(several) > MOST_OBJECTIVES:
-        reason = f"{len(several)} objectives, and at most {MOST_OBJECTIVES} are taken; give fewer"
+        reason = f"{len(several)} objectives, and at most {MOST_OBJECTIVES} are allowed; give fewer"
         raise document.error((*at, "direction"), reason)
     names = ["value"] if len(several) == 1 else [f"value_{n}" for n in range(len(several))]
     found = [{"metric": name, "direction": direction} for name, direction in zip(names, several, strict=True)]
@@ -138,7 +138,7 @@ def _sampler(
 
 def _program(file: Path) -> str:
     try:
-        return read_given(file, way_out="mend it").decode("utf-8", errors="replace")
+        return read_given(file, way_out="correct it").decode("utf-8", errors="replace")
     except DataError:  # what cannot be read is no program
         return ""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from rothamsted.space.plain import domain_to_plain
 from rothamsted.starters.from_optuna import GUESSED_TRIALS
 from rothamsted.starters.starter import StarterSweep, name_from
+from rothamsted.wording import plain_count
 
 _TARGET = "what was trained is not in the storage; add study: train.py:train, or command: python train.py {parameters}"
 
@@ -31,7 +32,7 @@ def from_optuna_storage(storage: str, study: str | None) -> StarterSweep:
     changed = [f"{name} was suggested with several domains; the last one is kept" for name in found.changed]
     sometimes = [f"{name} is suggested only sometimes; give its domain a when" for name in found.sometimes]
     return StarterSweep(
-        comment=[f"From the Optuna study {found.name}, which has {found.n_complete} finished trials"],
+        comment=[f"From the Optuna study {found.name}, which has {plain_count(found.n_complete, 'finished trial')}"],
         document={
             "name": name_from(found.name),
             "space": {name: domain_to_plain(domain) for name, domain in found.space.items()},

@@ -288,7 +288,7 @@ def _deviations(variances: np.ndarray, n: int, level: float) -> np.ndarray:
     if variances.ndim != 1 or len(variances) < 2 or not (np.isfinite(variances) & (variances > 0)).all():
         raise ValueError("variances: give a positive number for each of two conditions or more")
     if n < 2:
-        raise ValueError(f"n: {n} seeds show no spread; give 2 or more")
+        raise ValueError(f"n: {n} is too few to show a spread; give 2 or more")
     return np.sqrt(variances)
 
 

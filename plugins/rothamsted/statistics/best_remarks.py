@@ -7,6 +7,7 @@ import numpy as np
 from rothamsted.statistics.best_centres import fewest_seeds, method_of
 from rothamsted.statistics.centres import Centre
 from rothamsted.statistics.intervals import moments
+from rothamsted.wording import plain_count, verb
 
 FAR_NOISIER = 3.0  # times the median standard deviation of the others
 
@@ -50,8 +51,9 @@ def warnings(lower: np.ndarray, mean: np.ndarray, *, n_diverged: int, is_clipped
     found = []
     if n_diverged:
         found.append(
-            f"{n_diverged} replicates diverged and are left out. If a condition fails on few seeds, its mean is that "
-            "of the seeds that did not fail, and the truly best condition is missed more often than stated."
+            f"{plain_count(n_diverged, 'replicate')} diverged and {verb(n_diverged, 'is', 'are')} left out. If a "
+            "condition fails on few seeds, its mean is that of the seeds that did not fail, and the truly best "
+            "condition is missed more often than stated."
         )
     if len(others) and np.median(others) > 0 and sd[winner] > FAR_NOISIER * np.median(others):
         found.append(

@@ -95,7 +95,7 @@ def odd_centre(values: np.ndarray, over: str, metric: Metric) -> str:
         return ""
     if trimmed_error(np.sort(values), metric) > 0:
         return ""
-    return "the values in the middle are all equal: an interval of no width says nothing of the spread"
+    return "the values in the middle are all equal: an interval of no width says nothing about the spread"
 
 
 def n_needed(centre: Centre, level: float) -> int:

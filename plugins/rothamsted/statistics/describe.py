@@ -22,6 +22,7 @@ from rothamsted.statistics.intervals import (
     why_odd,
 )
 from rothamsted.statistics.summary import summarize_values
+from rothamsted.wording import verb
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,21 +75,23 @@ def describe(
         interval = mean_interval(given, level=level, method=method, metric=metric, seed=seed, n_resamples=n_resamples)
     else:
         interval = centre_interval(finite, over, level=level, metric=metric)
-    n = len(finite)
+    n, n_out = len(finite), len(given) - len(finite)
     summary = summarize_values(finite[:, None])
     known = {key: float(summary[key][0]) for key in ("mean", "sd", "sem", "median", "min", "max")}
     is_constant = n > 1 and known["min"] == known["max"]
-    no_width = f"all {n} values are equal: an interval of no width says nothing of the spread"
+    no_width = f"all {n} values are equal: an interval of no width says nothing about the spread"
     if metric.is_share and metric.rows is None:
         no_width += "; declare rows= of the metric, if it is a share of rows"
     remarks = [
         _odd(finite, over, level=level, method=method, metric=metric),
         no_width if is_constant and interval is not None and interval.low == interval.high else "",
-        f"{len(given) - n} of {len(given)} values not finite: left out" if n < len(given) else "",
+        f"{n_out} of {len(given)} values {verb(n_out, 'is not finite and is', 'are not finite and are')} left out"
+        if n_out
+        else "",
     ]
     return Description(
         n=n,
-        n_excluded=len(given) - n,
+        n_excluded=n_out,
         **known,
         iqm=interquartile_mean(finite),
         centre=known["mean"] if over == MEAN else centre_of(finite, over),

@@ -76,7 +76,7 @@ def cohens_d(
     if kind == "pooled":
         return _pooled(finite_values(a)[0], finite_values(b)[0], level, is_corrected)
     if kind not in ("z", "av"):
-        raise ValueError(f"kind: {kind!r} is no standardised difference; use pooled, z or av")
+        raise ValueError(f"kind: {kind!r} is not known; use pooled, z or av")
     first, second, _ = finite_pairs(a, b)
     return _paired(first, second, kind, level, is_corrected)
 

@@ -104,7 +104,7 @@ def factor_effects(
     model, notes = choose_model(observed, max_order)
     sums = [anova.type_two(model, term) for term in model.terms]
     if not any(df for term, (df, _) in zip(model.terms, sums) if not term.is_block):
-        return _refused(observed, "the factors change together in every condition: no effect is one factor's alone")
+        return _refused(observed, "the factors change together in every condition: no effect can be that of one factor")
     rows = [_row(model, term, df, squares) for term, (df, squares) in zip(model.terms, sums)]
     notes += _notes(model, rows, observed)
     untested = unequal.why_not(observed) if errors == "own" else ""

@@ -108,7 +108,7 @@ def _check(
         if len(levels) != len(values):
             raise ValueError(f"{name}: {len(levels)} levels for {len(values)} values; give one for each value")
         if any(isinstance(level, float) and math.isnan(level) for level in levels):
-            raise ValueError(f"{name}: NaN is no level; name what is missing, for example None, or leave it out")
+            raise ValueError(f"{name}: NaN is not a level; name what is missing, for example None, or leave it out")
     if n_groups is not None and n_groups < 2:
         raise ValueError(f"n_groups: {n_groups} groups tell nothing apart; give 2 or more")
 

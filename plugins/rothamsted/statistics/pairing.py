@@ -77,7 +77,7 @@ def seeds_problem(samples: Sequence[Sequence[str]]) -> str:
     if any(not seed for of_one in samples for seed in of_one):
         return "the seed of a replicate is not known"
     twice = [seed for of_one in samples for seed, n in Counter(of_one).items() if n > 1]
-    return f"seed {twice[0]} stands twice in one condition" if twice else ""
+    return f"seed {twice[0]} is there twice in one condition" if twice else ""
 
 
 def _is_enough(n_common: int, smaller: int) -> bool:

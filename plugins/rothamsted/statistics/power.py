@@ -30,7 +30,7 @@ def power_of(n: int, sd: float, difference: float, *, level: float = DEFAULT_LEV
     """
     check_level(level)
     if n < 2:
-        raise ValueError(f"n: {n} replicates show no spread; give 2 or more")
+        raise ValueError(f"n: {n} is too few to show a spread; give 2 or more")
     if not (np.isfinite(sd) and sd > 0):
         raise ValueError(f"sd: {sd} is no spread to plan with; give a positive number")
     if not np.isfinite(difference):

@@ -60,6 +60,6 @@ def why_this_wide(values: np.ndarray, metric: Metric) -> str:
     is_constant = values.min() == values.max()
     seen = f"all {len(values)} values are equal" if is_constant else f"their spread is {sd:.2g}"
     return (
-        f"{seen}, to a metric that moves in steps of 1 / {metric.rows}: "
-        f"the interval's width is that of a standard deviation of half a step, {least:.2g}"
+        f"{seen}, and the metric moves in steps of 1 / {metric.rows}: "
+        f"the interval is as wide as for a standard deviation of half a step, {least:.2g}"
     )

@@ -27,7 +27,7 @@ def schedule_looks(*, n_min: int, n_max: int, step: int = 1) -> tuple[int, ...]:
         ValueError: n_min below 2, n_max below n_min or step below 1.
     """
     if n_min < 2:
-        raise ValueError(f"n_min: {n_min} replicates have no spread; start looking after 2 or more")
+        raise ValueError(f"n_min: {n_min} is too few to show a spread; start looking after 2 or more")
     if n_max < n_min:
         raise ValueError(f"n_max: {n_max} is below n_min = {n_min}; give n_max >= n_min")
     if step < 1:

@@ -49,7 +49,8 @@ def why_no_share(values: np.ndarray, metric: Metric) -> str:
     if metric.rows is None:
         return "no wilson interval, which takes a share of a known number of rows: declare Metric(rows=...), or use t"
     return (
-        f"no wilson interval: {values[off][0]:.6g} is no share of {metric.rows} rows; mend Metric(rows=...), or use t"
+        f"no wilson interval: {values[off][0]:.6g} is not a share of {metric.rows} rows; correct Metric(rows=...), or "
+        "use t"
     )
 
 

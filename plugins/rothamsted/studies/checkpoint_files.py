@@ -15,7 +15,7 @@ from rothamsted.errors import StudyError
 from rothamsted.given_files import open_given, reading
 from rothamsted.studies.atomic import remove_unfinished, write_atomically
 
-WAY_OUT = "mend that, or remove it to use the one before it"
+WAY_OUT = "correct that, or remove it to use the one before it"
 _DAMAGED = ".damaged"  # put after the name of one that is set aside: it is no longer one of those kept
 
 

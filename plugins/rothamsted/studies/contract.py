@@ -173,12 +173,19 @@ class Study:
             raise StudyError(f"study {self.name!r}: rtol must be a finite number of at least 0, not {self.rtol!r}")
         check_metrics(f"study {self.name!r}", self.metrics)
         if self.monitor and self.monitor not in field_names(self.config):
-            raise StudyError(f"study {self.name!r}: monitor {self.monitor!r} is no field of {self.config.__name__}")
+            known = ", ".join(field_names(self.config))
+            raise StudyError(
+                f"study {self.name!r}: monitor {self.monitor!r} is not a field of {self.config.__name__}; "
+                f"known: {known}"
+            )
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the function that the study was made of, as if it were none."""
         if self.function is None:
-            raise StudyError(f"study {self.name!r}: is made of no function; drive it, or call its train")
+            raise StudyError(
+                f"study {self.name!r}: was not made from a function and cannot be called; run it with main(), or "
+                "call its train"
+            )
         return self.function.call(*args, **kwargs)
 
     def main(self, argv: Sequence[str] | None = None) -> None:

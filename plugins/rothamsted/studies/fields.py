@@ -20,6 +20,7 @@ from pydantic import BaseModel, ValidationError
 from rothamsted.errors import StudyError
 from rothamsted.printable import printable
 from rothamsted.space.values import shortened, unwritable
+from rothamsted.wording import rule_words
 
 C = TypeVar("C", bound=BaseModel)
 
@@ -150,7 +151,7 @@ def closest(name: str, known: Sequence[str]) -> str:
 
 def _describe_one(config_type: type[BaseModel], known: Sequence[str], detail: Any) -> str:
     name = _dotted(detail["loc"], known)
-    message = detail["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    message = rule_words(detail["msg"])
     message = message[:1].lower() + message[1:]
     if detail["type"] == "extra_forbidden":
         return f"{name} is not a field of {config_type.__name__}; {closest(name, known)}"

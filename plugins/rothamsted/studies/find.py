@@ -155,7 +155,7 @@ def load_study(command: str, root: Path) -> Study:
     except StudyError:
         raise
     except Exception as error:
-        raise StudyError(f"{place}: importing {name} raised {raised(error)}; mend that first") from error
+        raise StudyError(f"{place}: importing {name} raised {raised(error)}; correct that first") from error
     found = getattr(loaded, "STUDY", None)
     if found is None and any(isinstance(value, Study) for value in vars(loaded).values()):
         return _only_study(loaded, name)
@@ -173,7 +173,7 @@ def _check_place(place: str, name: str, module: str, root: Path) -> None:
     except StudyError:
         raise
     except Exception as error:
-        raise StudyError(f"{place}: importing {module} raised {raised(error)}; mend that first") from error
+        raise StudyError(f"{place}: importing {module} raised {raised(error)}; correct that first") from error
     if spec is None or spec.origin is None:
         expected = root.joinpath(*module.split("."), "__main__.py")
         raise StudyError(f"{place}: there is no {name} under {root}; add {expected}")

@@ -46,9 +46,9 @@ def check_length(argv: Sequence[str]) -> None:
         StudyError: too many words, or too much text.
     """
     if len(argv) > MOST_OVERRIDES:
-        raise StudyError(f"{len(argv)} words, and at most {MOST_OVERRIDES} are taken; write a file: --config FILE")
+        raise StudyError(f"{len(argv)} words, and at most {MOST_OVERRIDES} are allowed; write a file: --config FILE")
     if (n := sum(map(len, argv))) > MOST_CHARACTERS:
-        raise StudyError(f"{n} characters, and at most {MOST_CHARACTERS} are taken; write a file: --config FILE")
+        raise StudyError(f"{n} characters, and at most {MOST_CHARACTERS} are allowed; write a file: --config FILE")
 
 
 def as_options(argv: Sequence[str]) -> list[str]:

@@ -42,7 +42,7 @@ def combinations(words: Sequence[str]) -> list[list[str]]:
     try:
         space = Space(domains_from_hydra(" ".join(pairs)))
         if (n := space.size_of_grid()) > MOST_BY_HAND:
-            raise StudyError(f"-m: {n} combinations, and at most {MOST_BY_HAND} are taken; write a sweep file")
+            raise StudyError(f"-m: {n} combinations, and at most {MOST_BY_HAND} are allowed; write a sweep file")
         grid = space.grid()
     except (SpaceError, DomainError) as error:
         reason = str(error).removeprefix("space.")

@@ -17,6 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from rothamsted.errors import DataError, StudyError
 from rothamsted.studies.contract import Study
 from rothamsted.studies.fields import closest
+from rothamsted.wording import rule_words
 from rothamsted.yaml_text import load
 
 COMMON = ("source", "target")  # what every data set takes
@@ -113,10 +114,9 @@ def _read(dataset: str, option: inspect.Parameter, text: str) -> Any:
             return adapter.validate_strings(text)
         return adapter.validate_python(load(text))
     except yaml.YAMLError as error:
-        reason = f"is no YAML: {' '.join(str(error).split())}"
+        reason = f"is not YAML: {' '.join(str(error).split())}"
     except ValidationError as error:
-        rule = error.errors()[0]["msg"].removeprefix("Value error, ")
-        reason = rule.replace("Input should be", "must be").replace(", unable to parse string as", ":")
+        reason = rule_words(error.errors()[0]["msg"])
         reason = reason[:1].lower() + reason[1:]
     raise DataError(f"{option.name} of data set {dataset!r}: {reason}, not {text!r}")
 

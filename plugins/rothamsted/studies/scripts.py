@@ -33,7 +33,7 @@ def import_script(path: Path) -> ModuleType:
             return module  # also where it is the program that runs
     spec = importlib.util.spec_from_file_location(_module_name(path), path)
     if spec is None or spec.loader is None:
-        raise StudyError(f"{path}: is no Python file; its name must end in .py")
+        raise StudyError(f"{path}: is not a Python file; its name must end in .py")
     if str(path.parent) not in sys.path:
         sys.path.insert(0, str(path.parent))  # as when it is run
     module = importlib.util.module_from_spec(spec)

@@ -16,7 +16,7 @@ from rothamsted.mlproject import study_commands
 from rothamsted.studies import find, is_script, study_module
 from rothamsted.tracking.models.model_files import StudyCode
 
-_WAY_OUT = "mend or remove this source file"
+_WAY_OUT = "correct or remove this source file"
 MOST_BYTES = 20_000_000  # of all files of a study: what is larger holds data, and each model would carry them
 
 
@@ -73,7 +73,7 @@ def _module_of(study: str, root: Path) -> str:
     module = study_module(study_commands(root).get(study, ""))
     if module is None:
         where = root / "MLproject"
-        raise StudyError(f"study '{study}': is no entry point of {where} that runs python -m projects.NAME")
+        raise StudyError(f"study '{study}': is not an entry point of {where} that runs python -m projects.NAME")
     return module
 
 

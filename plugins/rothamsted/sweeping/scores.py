@@ -17,7 +17,7 @@ from rothamsted.spec import Objective, Sweep
 from rothamsted.studies import Keep
 from rothamsted.suggest import known_names
 
-NO_NUMBER = 1.0e9  # violation of a constraint that cannot be judged; infinity is no JSON, which the dashboard reads
+NO_NUMBER = 1.0e9  # violation of a constraint that cannot be judged; infinity is not JSON, which the dashboard reads
 
 
 def scored(measured: Measured, sweep: Sweep) -> Measured:

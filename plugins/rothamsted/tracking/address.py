@@ -89,7 +89,7 @@ def _listening() -> str:
         found = urlsplit(os.environ.get(UI_URL, ""))
         host, port = found.hostname, found.port
     except ValueError as error:
-        raise StoreError(f"{UI_URL}: {os.environ[UI_URL]!r} is no address ({error}); write {DEFAULT_UI}") from error
+        raise StoreError(f"{UI_URL}: {os.environ[UI_URL]!r} is not an address ({error}); write {DEFAULT_UI}") from error
     options = [f" --host {host}"] if host not in (None, "127.0.0.1", "localhost") else []
     return "".join([*options, *([f" --port {port}"] if port not in (None, 5000) else [])])
 
@@ -115,12 +115,14 @@ def check_address(uri: str) -> str:
         _ = _of_database(uri) if kind in _DATABASES else found.port if kind in ("http", "https") else None
     except ValueError as error:  # of a host in brackets, or a port that is no number
         reason = "" if "@" in uri else f" ({error})"  # which may quote a part of a password
-        raise StoreError(f"tracking URI {hidden(uri)}: is no address{reason}; write {_SCHEMES}") from error
+        raise StoreError(f"tracking URI {hidden(uri)}: is not an address{reason}; write {_SCHEMES}") from error
     if kind not in _KINDS:
-        raise StoreError(f"tracking URI {hidden(uri)}: {kind!r} is no kind of store; use {_SCHEMES}")
+        raise StoreError(f"tracking URI {hidden(uri)}: {kind!r} is not a kind of store; use {_SCHEMES}")
     is_server = kind not in ("", "file", "sqlite")
     if not uri.isprintable() or (is_server and " " in uri) or (kind in ("http", "https") and not host):
-        raise StoreError(f"tracking URI {hidden(uri)}: names no host, or holds what no address does; write {_SCHEMES}")
+        raise StoreError(
+            f"tracking URI {hidden(uri)}: names no host, or holds a character that no address has; write {_SCHEMES}"
+        )
     if kind == "sqlite" and _of_database(uri) is None:
         raise StoreError(f"{place}: a database in memory is lost at the end; use sqlite:///PATH")
     return kind
@@ -141,7 +143,7 @@ def _of_database(uri: str) -> str | None:
     """The name of the database in its address; None where it has none, or one in memory.
 
     Raises:
-        ValueError: it is no address of a database.
+        ValueError: it is not an address of a database.
     """
     from sqlalchemy.engine import make_url  # a quarter of a second, which a wrong name need not wait for
     from sqlalchemy.exc import ArgumentError

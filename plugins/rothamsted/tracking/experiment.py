@@ -43,7 +43,9 @@ def experiment_id(uri: str | None = None, *, default_name: str | None = None) ->
     except Exception as error:
         raise refused(error, has_name=name is not None) from error
     if found is None:
-        raise StoreError(f"MLFLOW_EXPERIMENT_ID: No Experiment with id={wanted_id} exists")
+        raise StoreError(
+            f"MLFLOW_EXPERIMENT_ID: No Experiment with id={wanted_id} exists; unset it, or give another id"
+        )
     if found.lifecycle_stage != "active":
         raise StoreError(
             f"experiment {found.name!r} (id {found.experiment_id}) is deleted; restore it with "

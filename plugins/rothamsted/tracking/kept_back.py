@@ -87,7 +87,7 @@ class KeptBack:
         if self._file is None:
             self._file = self._opened()
             _logger.warning(
-                "%s: away since %s; what is to be written waits in %s",
+                "%s: away since %s; new records wait in %s",
                 self._place,
                 time.strftime("%H:%M:%S"),
                 self._file.name,

@@ -39,7 +39,8 @@ def check_experiment(uri: str, *, default_name: str | None = None) -> None:
     except Exception as error:
         raise refused(error, has_name=name is not None) from error
     if found is None and name is None:
-        raise StoreError(f"MLFLOW_EXPERIMENT_ID: No Experiment with id={wanted_id or DEFAULT_EXPERIMENT_ID} exists")
+        missing = wanted_id or DEFAULT_EXPERIMENT_ID
+        raise StoreError(f"MLFLOW_EXPERIMENT_ID: No Experiment with id={missing} exists; unset it, or give another id")
     if found is not None and found.lifecycle_stage != "active":
         raise StoreError(
             f"experiment {found.name!r} (id {found.experiment_id}) is deleted; restore it with "

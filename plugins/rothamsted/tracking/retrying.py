@@ -125,7 +125,7 @@ class Saying:
     def _say(self) -> None:
         self._is_said = True
         _logger.warning(
-            "%s: no answer for %.0f s; what is to be written waits, and is tried for %.0f s",
+            "%s: no answer for %.0f s; new records wait, and writing is tried for %.0f s",
             self._place,
             QUIET_SECONDS,
             self._wait_seconds,

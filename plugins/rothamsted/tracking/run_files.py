@@ -116,7 +116,7 @@ def read_json(run_id: str, path: str, kind: type[T], *, uri: str) -> T | None:
         uri: Tracking URI.
 
     Raises:
-        StoreError: it cannot be read, or is no JSON of this kind.
+        StoreError: it cannot be read, or is not JSON of this kind.
     """
     text = read_text(run_id, path, uri=uri)
     if text is None:

@@ -77,7 +77,7 @@ def prepare_mnist1m(source: str | None, target: Path) -> Path:
         DataProblem: no source is given, a part of it is missing or damaged, or the target cannot be written.
     """
     if not source:
-        raise DataProblem(f"mnist1m: it cannot be downloaded, so a source is needed, got none; {WAY_OUT}")
+        raise DataProblem(f"mnist1m: no source is given, and it cannot be downloaded; {WAY_OUT}")
     from projects.batch_size.data.mnist1m_prepare import write_mnist1m  # an image library, for this only
 
     path = prepared_path(target)

@@ -38,7 +38,7 @@ def read_fonts(config: DataConfig, cache: Path = FOLDER / "fonts") -> Source:
         DataProblem: the cache cannot be written or its file is damaged.
     """
     path = cache / f"{cache_digest(config)[:16]}.npz"
-    way_out = "remove it, it is drawn again"
+    way_out = "remove it; it will be drawn again"
     if not is_there(path, way_out=way_out):
         write_atomically(path, _packed(draw_source(config)))
     names = [f"{part}_{of}" for part in ("train", "test") for of in ("x", "y")]

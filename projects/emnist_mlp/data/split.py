@@ -32,14 +32,14 @@ def split_rows(
     n_classes = len(np.unique(labels))
     if n_classes < 2:
         raise DataProblem(
-            f"data: the {len(labels)} training rows have {n_classes} class; a classifier needs two or more, add images"
+            f"data: the {len(labels)} training rows have {n_classes} class; a classifier needs two or more: add images"
         )
     n_kept = max(1, round(VALIDATION_SHARE * len(labels))) if n_validation is None else n_validation
     n_left = len(labels) - n_kept
     if n_left < 1 or (n_train or 1) > n_left:
         raise DataProblem(
-            f"data.n_train and data.n_validation: there are {len(labels)} rows for both, asked for are "
-            f"{n_train or 1} or more and {n_kept}; ask for fewer"
+            f"data.n_train and data.n_validation: there are {len(labels)} rows for both, but {n_train or 1} or "
+            f"more and {n_kept} are asked for; ask for fewer"
         )
     order = stratified_order(labels, np.random.default_rng(seed))
     chosen = order[n_kept:] if n_train is None else order[n_kept : n_kept + n_train]

@@ -173,5 +173,5 @@ def _metadata(folder: Path) -> dict[str, Any]:
     with reading(path, way_out=WAY_OUT):
         texts = metadata["source"]["train_digest"], metadata["source"]["name"], metadata["images_sha256"]
         if not all(isinstance(text, str) for text in texts):
-            raise TypeError("its digests are no text")
+            raise TypeError("its digests are not text")
     return metadata

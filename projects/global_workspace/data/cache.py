@@ -24,7 +24,7 @@ from projects.files.reading import is_there
 from projects.files.values import finite_numbers
 
 FOLDER = Path("data") / "global_workspace"  # under the working directory
-_WAY_OUT = "delete it: it is made again"
+_WAY_OUT = "remove it; it will be made again"
 _VERSION = 1  # of what lies in the files: raise it when equal parameters give other arrays
 
 

@@ -27,11 +27,13 @@ class VisualVaeConfig(BaseModel, frozen=True, extra="forbid"):
     latent: int = Field(default=8, ge=1, description="size of the latent vector")
     width: int = Field(default=8, ge=1, description="channels of the first convolution; 32 is the published network")
     beta: float = Field(default=0.1, ge=0, allow_inf_nan=False, description="weight of the KL divergence")
-    n_items: int = Field(default=20_000, ge=1, description="items of its own to train on; of a folder: at most so many")
+    n_items: int = Field(
+        default=20_000, ge=1, description="items of its own to train on; of a folder: at most that many"
+    )
     steps: int = Field(default=2_000, ge=1, description="optimiser steps")
     batch_size: int = Field(default=32, ge=1, description="items a step")
     lr: float = Field(default=5.0e-3, gt=0, allow_inf_nan=False, description="highest learning rate (Adam, one cycle)")
-    seed: int = Field(default=0, ge=0, description="its items, initial weights and batches")
+    seed: int = Field(default=0, ge=0, description="seed of its items, initial weights and batches")
 
 
 class AttributeVaeConfig(BaseModel, frozen=True, extra="forbid"):
@@ -40,11 +42,13 @@ class AttributeVaeConfig(BaseModel, frozen=True, extra="forbid"):
     latent: int = Field(default=10, ge=1, description="size of the latent vector")
     hidden: int = Field(default=64, ge=1, description="width of the hidden layers")
     beta: float = Field(default=0.05, ge=0, allow_inf_nan=False, description="weight of the KL divergence")
-    n_items: int = Field(default=20_000, ge=1, description="items of its own to train on; of a folder: at most so many")
+    n_items: int = Field(
+        default=20_000, ge=1, description="items of its own to train on; of a folder: at most that many"
+    )
     steps: int = Field(default=3_000, ge=1, description="optimiser steps")
     batch_size: int = Field(default=256, ge=1, description="items a step")
     lr: float = Field(default=2.0e-3, gt=0, allow_inf_nan=False, description="highest learning rate (Adam, one cycle)")
-    seed: int = Field(default=0, ge=0, description="its items, initial weights and batches")
+    seed: int = Field(default=0, ge=0, description="seed of its items, initial weights and batches")
 
 
 class DataConfig(BaseModel, frozen=True, extra="forbid"):
@@ -57,8 +61,8 @@ class DataConfig(BaseModel, frozen=True, extra="forbid"):
 
     name: Literal["simple_shapes", "folder", "xor_targets"] = Field(
         default="simple_shapes",
-        description="simple_shapes: drawn from the seed; folder: the published set's files; xor_targets: a folder with "
-        "targets of its own",
+        description="simple_shapes: drawn from the seed; folder: files of the published set; xor_targets: a folder "
+        "with targets of its own",
     )
     path: str | None = Field(
         default=None,
@@ -66,11 +70,11 @@ class DataConfig(BaseModel, frozen=True, extra="forbid"):
         description="folder: where train_labels.npy, train/ … lie; xor_targets: where train_xor_targets.npy … lie",
     )
     n_train: int | None = Field(
-        default=None, ge=1, description="training rows; none: 8,192, or as many of the folder's as fit"
+        default=None, ge=1, description="training rows; none: 8,192, or as many of the folder as fit"
     )
     n_val: int | None = Field(default=None, ge=1, description="validation rows; none: 1,024, or as the folder has")
     n_test: int | None = Field(default=None, ge=1, description="test rows; none: 1,024, or as the folder has")
-    seed: int = Field(default=0, ge=0, description="items and bits; has no part in the training seed")
+    seed: int = Field(default=0, ge=0, description="seed of items and bits; independent of the training seed")
     n_synergy: int = Field(
         default=1, ge=1, description="targets that are the exclusive or of a visual and an attribute bit"
     )
@@ -80,8 +84,12 @@ class DataConfig(BaseModel, frozen=True, extra="forbid"):
     attribute_form: Literal["vector", "vae"] = Field(
         default="vector", description="attribute domain: the vector of 11 numbers, or the latent of its VAE"
     )
-    visual_vae: VisualVaeConfig = Field(default=VisualVaeConfig(), description="makes the visual domain")
-    attribute_vae: AttributeVaeConfig = Field(default=AttributeVaeConfig(), description="for attribute_form=vae")
+    visual_vae: VisualVaeConfig = Field(
+        default=VisualVaeConfig(), description="the autoencoder that makes the visual domain"
+    )
+    attribute_vae: AttributeVaeConfig = Field(
+        default=AttributeVaeConfig(), description="the autoencoder of attribute_form=vae"
+    )
 
     @property
     def block_size(self) -> int:
@@ -100,7 +108,8 @@ class DataConfig(BaseModel, frozen=True, extra="forbid"):
     def _no_field_without_effect(self) -> DataConfig:
         if (self.name != "simple_shapes") != (self.path is not None):
             raise ValueError(
-                f"path={self.path!r} with name={self.name!r}: a folder needs its path, nothing else has one"
+                f"path={self.path!r} with name={self.name!r}: name=folder and name=xor_targets need a path, "
+                "and simple_shapes has none; give or remove path"
             )
         ignored = _IGNORED[self.name == "xor_targets"]
         for field in ignored:

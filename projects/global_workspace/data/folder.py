@@ -68,5 +68,7 @@ def fingerprint(folder: Path, part: str, n: int) -> dict[str, Any]:
 def _read_image(path: Path) -> np.ndarray:
     with open_picture(read_bytes(path, way_out=_WAY_OUT), path, way_out=_WAY_OUT) as image:
         if image.size != (SIDE, SIDE):
-            raise DataProblem(f"{path}: a picture has {SIDE} x {SIDE} pixels, got {image.width} x {image.height}")
+            raise DataProblem(
+                f"{path}: a picture has {SIDE} x {SIDE} pixels, got {image.width} x {image.height}; {_WAY_OUT}"
+            )
         return np.asarray(image.convert("RGB"))

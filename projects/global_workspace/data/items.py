@@ -34,7 +34,7 @@ def part_labels(config: DataConfig, part: str) -> np.ndarray:
     n = len(labels) // config.block_size * config.block_size if rows is None else rows
     if n > len(labels) or n == 0:
         raise DataProblem(
-            f"{config.path}: has {len(labels)} {part} rows, {n or config.block_size} are needed; ask for a smaller "
+            f"{config.path}: has {len(labels)} {part} rows, but {n or config.block_size} are needed; ask for a smaller "
             f"data.n_{part} or fewer bits: the number of rows is a multiple of {config.block_size}"
         )
     return labels[:n]

@@ -122,7 +122,7 @@ def _n_rows(config: DataConfig, folder: Path, part: str, n_there: int) -> int:
     asked = config.n_rows(part)
     if n_there == 0 or (asked or 0) > n_there:
         raise DataProblem(
-            f"{folder}: has {n_there} {part} rows, {asked or 1} are needed; ask for fewer by data.n_{part}"
+            f"{folder}: has {n_there} {part} rows, but {asked or 1} are needed; ask for fewer by data.n_{part}"
         )
     return asked or n_there
 
@@ -132,7 +132,9 @@ def _read_labels(folder: Path, part: str, n: int) -> np.ndarray:
     path = next((place / name for place in (folder, folder.parent) if _is_there(place / name)), folder / name)
     labels = _numbers(read_npy(path, way_out=_WAY_OUT), str(path))
     if labels.shape != (n, N_LABELS):
-        raise DataProblem(f"{path}: labels have the shape ({n}, {N_LABELS}) beside {n} targets, got {labels.shape}")
+        raise DataProblem(
+            f"{path}: labels have the shape ({n}, {N_LABELS}) for {n} targets, got {labels.shape}; {_WAY_OUT}"
+        )
     class_numbers(labels[:, 0], N_CLASSES, place=f"{path}: column 0", way_out=_WAY_OUT)
     return labels
 
@@ -145,7 +147,7 @@ def _read_latents(folder: Path, part: str, n: int) -> np.ndarray:
         found = found[:, 0]
     if found.ndim != 2 or len(found) < n:
         raise DataProblem(
-            f"{path}: latents are ({n} or more, d), or means and log variances (…, 2, d), got {found.shape}"
+            f"{path}: latents are ({n} or more, d), or means and log variances (…, 2, d), got {found.shape}; {_WAY_OUT}"
         )
     return found[:n]
 
@@ -190,7 +192,9 @@ def _read_csv(path: Path) -> dict[str, np.ndarray]:
         with warnings.catch_warnings(action="ignore"):  # NumPy's warning of no rows, which is an error below
             numbers = np.loadtxt(file, delimiter=",", ndmin=2)
     if not len(numbers) or numbers.shape[1] != len(names):
-        raise DataProblem(f"{path}: {len(names)} names stand above {numbers.shape[1]} columns; {_WAY_OUT}")
+        raise DataProblem(
+            f"{path}: the number of names is {len(names)}, and that of columns {numbers.shape[1]}; {_WAY_OUT}"
+        )
     return dict(zip(names, numbers.T, strict=True))
 
 

@@ -122,7 +122,8 @@ def _parse(data: bytes, path: Path, *, is_binary: bool) -> Part:
 
 def _parse_binary(data: bytes, path: Path) -> tuple[np.ndarray, np.ndarray]:
     if not data or len(data) % (N_BYTES + 1):
-        raise DataProblem(f"{path}: {len(data)} bytes are no whole number of rows of {N_BYTES + 1}; get the file again")
+        reason = f"{len(data)} bytes are not a whole number of rows of {N_BYTES + 1}"
+        raise DataProblem(f"{path}: {reason}; get the file again")
     rows = np.frombuffer(data, np.uint8).reshape(-1, N_BYTES + 1)
     return rows[:, 1:], rows[:, 0]
 

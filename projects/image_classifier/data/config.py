@@ -38,7 +38,7 @@ class DataConfig(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
         default=None, ge=1, description="training images, a stratified choice by `seed`; none: all (made 1,500)"
     )
     n_val: int | None = Field(
-        default=None, ge=1, description="validation images, chosen likewise; none: all (made 500)"
+        default=None, ge=1, description="validation images, chosen in the same way; none: all (made 500)"
     )
     val_fraction: float = Field(
         default=0.2, gt=0, lt=1, description="folder: part taken for validation if there is no folder val"
@@ -47,7 +47,7 @@ class DataConfig(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
         default=0.0, ge=0, lt=1, description="folder: part taken for the test if there are no folders of parts"
     )
     damaged: Literal["refuse", "skip"] = Field(
-        default="refuse", description="folder: what to do with files that are no readable image"
+        default="refuse", description="folder: what to do with files that cannot be read as an image"
     )
     seed: int = Field(
         default=0,

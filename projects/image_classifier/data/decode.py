@@ -25,7 +25,7 @@ from projects.files.reading import is_there, read_bytes, reading
 
 MODES = ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "HSV", "LAB")  # of 8 bits
 MOST_THREADS = 16
-_WAY_OUT = "mend or remove it, or leave such files out by data.damaged=skip"
+_WAY_OUT = "repair or remove it, or leave such files out by data.damaged=skip"
 VERSION = 2  # of what `decode_image` does; part of the name of kept arrays
 
 
@@ -64,7 +64,7 @@ def decode_files(files: Sequence[Path], side: int, cache: Path) -> Decoded:
 
 def _kept(path: Path, n_files: int, side: int) -> Decoded | None:
     """What a cache holds; None where it is not there, or is not whole and is to be written anew."""
-    way_out = "remove it, it is made again"
+    way_out = "remove it; it will be made again"
     try:
         if not is_there(path, way_out=way_out):
             return None

@@ -42,7 +42,7 @@ def load_folder(config: DataConfig) -> ImageSet:
     """
     root = data_folder(config)
     if not is_folder(root, way_out=_WAY_OUT):
-        raise DataProblem(f"{root}: is no folder; give data.path a folder with one sub-folder a class")
+        raise DataProblem(f"{root}: is not a folder; give data.path a folder with one sub-folder a class")
     folders = _part_folders(root)
     class_names = _class_names(folders.get("train", root))
     parts, n_skipped = {}, 0
@@ -84,7 +84,7 @@ def _read_part(folder: Path, class_names: Sequence[str], config: DataConfig) -> 
     """The images of one part, by class and name, and how many files were left out."""
     if unknown := [path.name for path in _folders(folder) if path.name not in class_names]:
         raise DataProblem(
-            f"{folder / unknown[0]}: is no class of the training images ({', '.join(class_names[:5])}, …); "
+            f"{folder / unknown[0]}: is not a class of the training images ({', '.join(class_names[:5])}, …); "
             "rename the folder or take it away"
         )
     files, labels = [], []

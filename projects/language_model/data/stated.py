@@ -46,4 +46,4 @@ def stated_sha256(url: str) -> str:
     for name in _HEADERS:
         if found := _SHA256.fullmatch(headers.get(name) or ""):
             return found[1]
-    raise DataProblem(f"{url}: the server states no sha256 of it; {way_out}")
+    raise DataProblem(f"{url}: the server states no sha256 for this file; {way_out}")

@@ -27,7 +27,7 @@ from projects.language_model.data.vocabulary import end_token, train_vocabulary
 FORMAT = "language-model-tokens-1"
 STORIES_AT_ONCE = 1000
 META = "meta.json"
-WAY_OUT = "remove its folder, it is made again"
+WAY_OUT = "remove its folder; it will be made again"
 _log = logging.getLogger(__name__)
 
 

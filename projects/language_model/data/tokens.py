@@ -148,7 +148,7 @@ def _why_no_text(folder: Path) -> str:
 def _check_within(path: Path, n_entries: int, vocabulary: list[Path]) -> None:
     smallest, largest = _range_of(path.absolute(), file_digest(path))
     if smallest < 0:
-        raise DataProblem(f"{path}: holds token {smallest}; tokens are numbers from 0 on, make the file again")
+        raise DataProblem(f"{path}: holds token {smallest}; tokens are numbers from 0 on; make the file again")
     if largest >= n_entries and vocabulary:
         raise DataProblem(
             f"{path}: holds token {largest}, and {vocabulary[0]} has {n_entries} entries; "
@@ -176,7 +176,7 @@ def _open(path: Path) -> np.ndarray:
     else:
         with open_file(path, way_out=_WAY_OUT) as file, reading(path, way_out=_WAY_OUT):
             if not size_of(file) or size_of(file) % 2:
-                raise DataProblem(f"{path}: is no file of uint16 tokens: it has {size_of(file)} bytes; {_WAY_OUT}")
+                raise DataProblem(f"{path}: is not a file of uint16 tokens: it has {size_of(file)} bytes; {_WAY_OUT}")
             array = np.memmap(file, dtype="<u2", mode="r")
     if array.dtype.kind not in "iu" or array.ndim != 1:
         raise DataProblem(

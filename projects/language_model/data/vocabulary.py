@@ -143,4 +143,4 @@ def _not_empty(stories: Iterable[str], source: str) -> Iterable[str]:
         is_empty = False
         yield story
     if is_empty:
-        raise DataProblem(f"{source}: is empty, there is no story in it; get the file again")
+        raise DataProblem(f"{source}: is empty: there is no story in it; get the file again")

@@ -118,7 +118,7 @@ def test_files_that_do_not_fit_are_told_apart(changed: dict[str, np.ndarray], ru
 
 def test_one_class_is_refused(tmp_path: Path) -> None:
     text = message(write(tmp_path, idx_files(train_labels=np.full(188, 3))))
-    assert text == "data: the 188 training rows have 1 class; a classifier needs two or more, add images"
+    assert text == "data: the 188 training rows have 1 class; a classifier needs two or more: add images"
 
 
 def test_images_of_one_grey_are_refused(tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ def test_a_file_in_the_cache_is_what_is_read(tmp_path: Path) -> None:
     read_fonts(CONFIG, tmp_path)
     assert path.stat().st_mtime_ns == written
     path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(DataProblem, match=r"\.npz: is damaged .*; remove it, it is drawn again"):
+    with pytest.raises(DataProblem, match=r"\.npz: is damaged .*; remove it; it will be drawn again"):
         read_fonts(CONFIG, tmp_path)
 
 

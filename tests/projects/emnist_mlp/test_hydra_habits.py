@@ -95,7 +95,7 @@ def test_what_is_no_combination_is_refused(words: list[str], reason: str) -> Non
 def test_one_mistake_in_a_combination_is_told_before_anything_is_trained(project: Path) -> None:
     done = train(project, "-m", "optimizer.lr=0.1,-1", *TINY)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "error: --optimizer.lr of Config: input should be greater than or equal to 0, not -1\n"
+    assert done.stderr == "error: --optimizer.lr of Config: must be greater than or equal to 0, not -1\n"
 
 
 def test_several_values_without_m_say_what_is_missing() -> None:
@@ -201,7 +201,10 @@ def test_a_line_of_hydras_optuna_sweeper_is_searched(project: Path) -> None:
         (["hydra/sweeper=ax", "seed=1,2"], r"hydra/sweeper=ax is not known; there are: basic, optuna$"),
         (["hydra/sweeper=optuna", "hydra.sweeper.x=1"], r"hydra\.sweeper\.x has no counterpart here; there are: "),
         (["hydra/sweeper=optuna", "epochs=1"], r"no field has several values; write for example 'lr=interval"),
-        (["hydra/sweeper=optuna", "data=fonts,mnist"], r"data is a config group; .* searches fields only$"),
+        (
+            ["hydra/sweeper=optuna", "data=fonts,mnist"],
+            r"data is a config group, .* searches only fields; fix the group$",
+        ),
         (["hydra/sweeper=optuna", "seed=1,2", "--name=a"], r"--name=a is only for a run by hand; .* --no-save$"),
     ],
 )

@@ -245,7 +245,7 @@ def test_a_state_of_another_network_is_refused_by_name() -> None:
     state = _states(quick())[1]
     with pytest.raises(ValueError, match=r"layers\.0\.weight is \[16, 784\] where this config has \[8, 784\]"):
         run([quick(model={"hidden_dims": [8]})], state)
-    with pytest.raises(ValueError, match="holds 1 members where these configs are 2"):
+    with pytest.raises(ValueError, match="has the length 1, and the number of configs is 2"):
         run([quick(), quick()], state)
 
 
@@ -253,8 +253,8 @@ def test_a_state_of_another_network_is_refused_by_name() -> None:
     ("fields", "rule"),
     [
         ({"batch_size": 255}, "batch_size: 255 rows a step is more than the 254 training rows of 'fonts'"),
-        ({"data": {**SMALL, "n_train": 255}}, "there are 282 rows for both, asked for are 255 or more and 28"),
-        ({"data": {**SMALL, "n_validation": 282}}, "there are 282 rows for both, asked for are 1 or more and 282"),
+        ({"data": {**SMALL, "n_train": 255}}, "there are 282 rows for both, but 255 or more and 28 are asked for"),
+        ({"data": {**SMALL, "n_validation": 282}}, "there are 282 rows for both, but 1 or more and 282 are asked for"),
     ],
 )
 def test_a_config_that_the_data_cannot_serve_is_one_line(fields: dict, rule: str) -> None:

@@ -250,7 +250,7 @@ def test_a_picture_that_another_program_would_open_is_refused(tmp_path: Path) ->
     path.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n")
     found = decode_image(path, 16)
     assert isinstance(found, DataProblem)
-    assert "it is no picture of" in str(found)
+    assert "it is not a picture in one of the formats" in str(found)
 
 
 def test_a_picture_of_over_a_hundred_million_pixels_is_refused_before_it_is_decoded(tmp_path: Path) -> None:

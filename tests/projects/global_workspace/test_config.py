@@ -88,8 +88,8 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "too narrow padding": ({"model.max_workspace_dim": 4}, "max_workspace_dim=4 is less than workspace_dim=12"),
     "idle temperature": ({"model.temperature": 1.0}, "has no effect on selection 'fixed'"),
     "nothing fused": ({"model.fusion_weights": {"v": 0, "attr": 0}}, "nothing would enter the workspace"),
-    "no such target": ({"synergy.feature_indices.visual": [1]}, r"there are 1 synergy targets \(data\)"),
-    "no such unique bit": ({"synergy.unique_indices.attributes": [0, 0]}, r"there are 1 unique bits \(data\)"),
+    "no such target": ({"synergy.feature_indices.visual": [1]}, r"the number of synergy targets is 1 \(data\)"),
+    "no such unique bit": ({"synergy.unique_indices.attributes": [0, 0]}, r"the number of unique bits is 1 \(data\)"),
     "target without decoder": (
         {"synergy.domains": ["attr"], "synergy.feature_indices.visual": [0]},
         "visual is not in synergy.domains",

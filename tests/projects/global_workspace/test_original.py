@@ -87,7 +87,7 @@ def test_a_loss_configuration_is_chosen_by_its_name(tmp_path: Path) -> None:
         ({"training__epoch": 3}, "training.epoch is not a field of Config; did you mean training.epochs"),
         ({"training__batch_size": 3}, "data.batch_size and training.batch_size are both given"),
         ({"synergy__feature_indices": {"attr": ["xor_target"]}}, "synergy.feature_indices.attributes"),
-        ({"synergy__unique_indices": {"attr": [0]}}, "there are 0 unique bits"),
+        ({"synergy__unique_indices": {"attr": [0]}}, "the number of unique bits is 0"),
         ({"data__n_unique": 2}, "n_unique has no effect on name='xor_targets'"),
         ({"training__optimizer": {"type": "SGD"}}, "training.optimizer.type"),
     ],
@@ -182,7 +182,7 @@ def _without_name(path: Path) -> None:
         (lambda folder: _cut(folder / "val_xor_targets.npy"), r"val_xor_targets\.npy: is damaged"),
         (lambda folder: _without_name(folder / "val_xor_targets.npy"), "has no column random_bin, xor_target"),
         (lambda folder: (folder.parent / "val_labels_nosize.npy").unlink(), r"val_labels_nosize\.npy: cannot be read"),
-        (lambda folder: np.save(folder.parent / "val_labels_nosize.npy", np.zeros((3, 8))), r"\(512, 8\) beside 512"),
+        (lambda folder: np.save(folder.parent / "val_labels_nosize.npy", np.zeros((3, 8))), r"\(512, 8\) for 512"),
         (lambda folder: (folder.parent / "saved_latents/val/vae_future.npy").unlink(), "there are no visual latents"),
         (lambda folder: np.save(folder.parent / "saved_latents/val/b.npy", np.zeros(3)), "holds several latents"),
         (lambda folder: np.save(folder / "val_visual_features.npy", np.zeros(3)), r"latents are \(512 or more, d\)"),
@@ -199,14 +199,14 @@ def test_a_table_of_names_alone_is_refused_without_a_warning_beside_it(folder: P
     (folder / "val_xor_targets.npy").unlink()
     table = folder / "val_xor_targets.csv"
     table.write_text(table.read_text().partition("\n")[0] + "\n")
-    with warnings.catch_warnings(action="error"), pytest.raises(DataProblem, match="names stand above 1 columns"):
+    with warnings.catch_warnings(action="error"), pytest.raises(DataProblem, match="and that of columns 1"):
         load_data(xor(folder))
 
 
 def test_other_bins_than_the_file_has_are_refused(folder: Path) -> None:
     with pytest.raises(DataProblem, match=r"train targets are not multiples of 1/3 .* set data\.n_bins"):
         load_data(xor(folder, n_bins=4))
-    with pytest.raises(DataProblem, match="has 512 train rows, 513 are needed"):
+    with pytest.raises(DataProblem, match="has 512 train rows, but 513 are needed"):
         load_data(xor(folder, n_train=513))
 
 

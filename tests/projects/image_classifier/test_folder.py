@@ -104,8 +104,8 @@ def test_skipped_files_are_named_once_each(root: Path, write: Write, caplog: pyt
     load(root, damaged="skip")
     assert [record.getMessage() for record in caplog.records] == [
         f"left out 1 unreadable files: {root}/b/04.png: is damaged or of another kind "
-        "(it is no picture of BMP, GIF, JPEG, PNG, PPM, TIFF, WEBP); "
-        "mend or remove it, or leave such files out by data.damaged=skip"
+        "(it is not a picture in one of the formats BMP, GIF, JPEG, PNG, PPM, TIFF, WEBP); "
+        "repair or remove it, or leave such files out by data.damaged=skip"
     ]
 
 
@@ -161,7 +161,7 @@ def test_what_is_no_data_set_is_refused_in_one_line(root: Path, write: Write) ->
             load(root, **fields)
         return str(refused.value)
 
-    assert "is no folder" in refusal()
+    assert "is not a folder" in refusal()
     write("a")
     assert "has 1 class folders (a)" in refusal()
     (root / "b").mkdir()
@@ -175,7 +175,7 @@ def test_what_is_no_data_set_is_refused_in_one_line(root: Path, write: Write) ->
 
 def test_a_class_that_training_does_not_have_is_refused(root: Path, write: Write) -> None:
     write("train/a"), write("train/b"), write("val/a"), write("val/c")
-    with pytest.raises(DataProblem, match=r"val/c: is no class of the training images"):
+    with pytest.raises(DataProblem, match=r"val/c: is not a class of the training images"):
         load(root)
 
 

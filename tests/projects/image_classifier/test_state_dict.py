@@ -112,7 +112,7 @@ def test_a_damaged_archive_is_refused(tmp_path: Path) -> None:
 
 def test_truth_values_and_shared_values_are_bounded(tmp_path: Path) -> None:
     data = saved({"b": torch.ones(64, dtype=torch.bool)}, is_older=True)
-    assert "of truth values holds others" in refusal(tmp_path / "b.pth", data[:-1] + b"\x02")
+    assert "of booleans holds other values" in refusal(tmp_path / "b.pth", data[:-1] + b"\x02")
     one = torch.ones(10)
     assert "more than 16 times" in refusal(tmp_path / "s.pth", saved({f"w{n}": one for n in range(17)}, is_older=False))
     turned = saved({"w": torch.complex(one, one).conj()}, is_older=False)

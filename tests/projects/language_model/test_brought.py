@@ -176,5 +176,7 @@ def test_float16_goes_on_to_the_bit_with_its_scale_and_the_updates_that_overflow
 
 @pytest.mark.skipif(torch.backends.mps.is_available(), reason="this machine has an Apple GPU")
 def test_an_apple_gpu_that_is_not_there_is_said_in_one_line() -> None:
-    with pytest.raises(DeviceProblem, match=r"^device: 'mps' is not there, torch finds no Apple GPU; set it to cpu"):
+    with pytest.raises(
+        DeviceProblem, match=r"^device: 'mps' is not available: torch finds no Apple GPU; set it to " "cpu"
+    ):
         open_device(small(device="mps"))

@@ -136,7 +136,7 @@ class TestRefusals:
         return str(error.value)
 
     def test_an_empty_text(self, tmp_path: Path) -> None:
-        assert self.refused(of_text(tmp_path, [], STORIES)).startswith("mine: is empty, there is no story in it")
+        assert self.refused(of_text(tmp_path, [], STORIES)).startswith("mine: is empty: there is no story in it")
 
     def test_an_empty_validation_text(self, tmp_path: Path) -> None:
         assert "mine: has no validation story of its own" in self.refused(of_text(tmp_path, STORIES, []))
@@ -173,7 +173,7 @@ class TestRefusals:
     def test_an_empty_token_file(self, tmp_path: Path, tokens: Tokens) -> None:
         config = of_tokens(tmp_path, tokens)
         (tmp_path / "train.bin").write_bytes(b"")
-        assert "train.bin: is no file of uint16 tokens" in self.refused(config)
+        assert "train.bin: is not a file of uint16 tokens" in self.refused(config)
 
     def test_tokens_that_are_no_integers_or_no_row(self, tmp_path: Path, tokens: Tokens) -> None:
         config = of_tokens(tmp_path, tokens)

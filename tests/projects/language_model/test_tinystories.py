@@ -101,7 +101,7 @@ def test_a_checksum_of_the_user_counts_in_place_of_the_server_s(tmp_path: Path, 
 @pytest.mark.parametrize(
     ("path", "says"),
     [
-        ("bytes/TinyStoriesV2-GPT4-train.txt", "the server states no sha256 of it; give train_sha256"),
+        ("bytes/TinyStoriesV2-GPT4-train.txt", "the server states no sha256 for this file; give train_sha256"),
         ("main/other.txt", "the server answered 404 Not Found; give train_sha256"),
     ],
 )

@@ -127,7 +127,7 @@ def test_peaks_are_those_of_the_data_sheets_and_otherwise_unknown(name: str, dty
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
 def test_a_gpu_that_is_not_there_is_named_with_the_way_out() -> None:
     with pytest.raises(
-        DeviceProblem, match=r"^device: 'cuda' is not there, torch finds no CUDA; set it to cpu or auto$"
+        DeviceProblem, match=r"^device: 'cuda' is not available: torch finds no CUDA; set it to cpu or auto$"
     ):
         open_device(Config(device="cuda"))
 

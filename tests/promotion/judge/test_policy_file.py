@@ -102,7 +102,7 @@ MISTAKES = {
         "5: aliases.previous: ",
         "give another one",
     ),
-    "constraint without a number": ("< 5e6", "< many", "9: constraints[0]: ", "is no constraint; write METRIC"),
+    "constraint without a number": ("< 5e6", "< many", "9: constraints[0]: ", "is not a constraint; write METRIC"),
     "statistic gone wrong": ("ci_low", "ci_lo", "10: constraints[1]: ", "did you mean ci_low?"),
     "constraints that are no list": (
         "constraints:\n  - parameters < 5e6\n  - val_accuracy/ci_low > 0.9\n",

@@ -144,7 +144,8 @@ def test_too_few_pairs_leave_it_undecided_with_the_number_missing() -> None:
 
 def test_a_seed_that_stands_twice_is_refused_with_its_runs() -> None:
     twice = evidence("new", CHALLENGER, seeds=[0, 1, 1])
-    with pytest.raises(DataError, match="seed 1 stands twice, in the runs new-1, new-1: one replicate would count as"):
+    why = "seed 1 is there twice, in the runs new-1, new-1: one replicate would count as"
+    with pytest.raises(DataError, match=why):
         verdict_on(twice)
 
 

@@ -96,9 +96,9 @@ def test_a_default_that_a_dataclass_was_given_is_kept_beside_what_a_sweep_sets()
         ({}, "lr of everything has no default and must be given"),
         ({"lr": 0.1, "opt.lrr": 0.1}, "opt.lrr"),
         ({"lr": 0.1, "net.wide": 1}, "net.wide"),
-        ({"lr": 0.1, "dropout": 1.5}, "dropout of everything: input should be less than 1"),
-        ({"lr": 0.1, "mode": "c"}, "mode of everything: input should be 'a' or 'b'"),
-        ({"lr": 0.1, "seed": -1}, "seed of everything: input should be greater than or equal to 0"),
+        ({"lr": 0.1, "dropout": 1.5}, "dropout of everything: must be less than 1"),
+        ({"lr": 0.1, "mode": "c"}, "mode of everything: must be 'a' or 'b'"),
+        ({"lr": 0.1, "seed": -1}, "seed of everything: must be greater than or equal to 0"),
     ],
 )
 def test_a_value_that_the_signature_does_not_take_is_refused_by_its_name(values: dict[str, Any], said: str) -> None:

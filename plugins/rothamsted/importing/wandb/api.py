@@ -93,7 +93,7 @@ def read(address: str, options: Mapping[str, str]) -> Iterator[ImportedRun]:
     """
     found = _ADDRESS.fullmatch(address)
     if found is None:
-        raise DataError(f"{address}: is no project of W&B; write {SCHEME}ENTITY/PROJECT")
+        raise DataError(f"{address}: is not a project of W&B; write {SCHEME}ENTITY/PROJECT")
     entity, project, run = found["entity"], found["project"], found["run"]
     filters = {"group": group} if (group := options.get("group")) else {}
     filters |= {"name": run} if run else {}
@@ -192,7 +192,10 @@ def _page(server: WandbServer, facts: WandbRun, first: int, end: int) -> list[di
     answer = server.ask(_HISTORY, {**given, "minStep": first, "maxStep": end, "pageSize": min(end - first, _MOST_ROWS)})
     run = (answer.get("project") or {}).get("run")
     if run is None:
-        raise DataError(f"{SCHEME}{facts.entity}/{facts.project}/{facts.run_id}: was deleted while it was read")
+        raise DataError(
+            f"{SCHEME}{facts.entity}/{facts.project}/{facts.run_id}: was deleted while it was read; run the "
+            "import again"
+        )
     rows = [parsed(text) for text in run.get("history") or []]
     return [row for row in rows if isinstance(row, dict) and isinstance(row.get("_step"), int)]
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from rothamsted.caps import MOST_OF_HISTORY, MOST_OF_LINE
 from rothamsted.errors import DataError
 from rothamsted.given_files import open_given, reading
+from rothamsted.wording import plain_count, verb
 
 WAY_OUT = "give a folder of W&B, such as wandb or wandb/offline-run-…"
 _HEADER = b":W&B\xe1\xbe\x00"  # name, magic number, version
@@ -60,9 +61,10 @@ def records(path: Path, notes: list[str]) -> Iterator[bytes]:
                     n_damaged += 1
                     parts.clear()
     if n_damaged:
-        notes.append(f"{path.name}: {n_damaged} parts are damaged or too large, and left out")
+        parts_are = f"{plain_count(n_damaged, 'part')} {verb(n_damaged, 'is', 'are')}"
+        notes.append(f"{path.name}: {parts_are} damaged or too large, and left out")
     if is_cut or parts:
-        notes.append(f"{path.name}: its last record is cut off; what is whole before it is taken")
+        notes.append(f"{path.name}: its last record is cut off; the whole ones before it are kept")
 
 
 def _frames(block: bytes) -> Iterator[tuple[int, bytes]]:

@@ -18,6 +18,7 @@ from rothamsted.importing.wandb.taken import WandbRun, imported, parsed, points_
 from rothamsted.records import MetricPoint, RunStatus
 from rothamsted.suggest import known_names
 from rothamsted.wandb_access import check_installed
+from rothamsted.wording import plain_count, verb
 
 _ENDING = ".wandb"
 _PLACES = ("run-*.wandb", "*run-*/run-*.wandb", "wandb/*run-*/run-*.wandb")
@@ -131,7 +132,8 @@ def _messages(path: Path, notes: list[str]) -> Iterator[Any]:
         except Exception:  # whatever protobuf raises
             n_strange += 1
     if n_strange:
-        notes.append(f"{path.name}: {n_strange} records cannot be read, and are left out")
+        left_out = f"{plain_count(n_strange, 'record')} cannot be read and {verb(n_strange, 'is', 'are')} left out"
+        notes.append(f"{path.name}: {left_out}")
 
 
 def _take(record: Any, facts: WandbRun) -> None:

@@ -11,6 +11,7 @@ from typing import Any, TypeGuard
 from rothamsted.importing.flat import flat_texts
 from rothamsted.importing.values import ImportedRun
 from rothamsted.records import MetricPoint, RunStatus
+from rothamsted.wording import plain_count, verb
 
 _BOOKKEEPING = frozenset({"_step", "_timestamp", "_runtime", "_wandb"})
 _INTERNAL = frozenset({"_wandb", "wandb_version"})  # keys of a config that are not the user's
@@ -106,7 +107,9 @@ def imported(facts: WandbRun, points: Iterable[MetricPoint], notes: list[str]) -
     left_out = sorted(name for name, value in _flat(facts.summary) if _is_media(value))
     if left_out:
         some = ", ".join(left_out[:3]) + (" …" if len(left_out) > 3 else "")
-        notes.append(f"{len(left_out)} of what it logged are no numbers, and left out: {some}")
+        values = plain_count(len(left_out), "logged value")
+        are = verb(len(left_out), "is not a number and is", "are not numbers and are")
+        notes.append(f"{values} {are} left out: {some}")
     texts = {f"wandb.summary.{name}": value for name, value in _flat(facts.summary) if isinstance(value, str)}
     numbers = {name: value for name, value in _flat(facts.summary) if name not in _BOOKKEEPING}
     return ImportedRun(

@@ -59,7 +59,7 @@ def look_over(
     found: list[Damage] = []
     for unit in chosen:
         if unit.holder:
-            notes.append(f"{unit.name}: not looked at, as {unit.holder} works on it")
+            notes.append(f"{unit.name}: not checked, because {unit.holder} works on it")
             continue
         try:
             found += _of_unit(unit, search, record, notes, uri=uri, storage=storage)
@@ -81,8 +81,8 @@ def look_over(
         found += _points(idle, uri=uri)
     else:
         notes.append(
-            "a tracking server is asked for runs alone: curves, doubled points, latest values, models and folders of "
-            "no run are not looked at; give the command there with the server's own database to check them"
+            "of a tracking server only the runs are checked, not curves, doubled points, latest values, models and "
+            "folders of no run; to check these, too, give the command on the server's machine, with its own database"
         )
     if not names:
         found += [
@@ -110,13 +110,13 @@ def _of_unit(
 ) -> Iterator[Damage]:
     if unit.search is not None:
         if unit.sweep is None:
-            notes.append(f"{unit.name}: recorded by another version; values of its trials are not looked at")
+            notes.append(f"{unit.name}: recorded by another version; values of its trials are not checked")
         yield from damages_of(unit, search, record)
     elif unit.run is not None:
         recorded = _recorded_storage(unit.run.run_id, uri)
         found = list(check_alone(unit, recorded, storage))
         if not found:
-            notes.append(f"{unit.name}: its search is in {recorded}, which is not looked at; give storage=")
+            notes.append(f"{unit.name}: its search is in {recorded}, which is not checked; give storage= to check it")
         yield from found
     yield from check_files(unit, record, uri=uri)
 

@@ -75,9 +75,9 @@ def leftovers(names: Collection[str], *, uri: str, storage: str, home: Path) -> 
     notes: list[str] = []
     for unit in chosen_of(every, names, uri=uri, storage=storage):
         if unit.holder:
-            notes.append(f"{unit.name}: left alone, as {unit.holder} works on it")
+            notes.append(f"{unit.name}: left alone, because {unit.holder} works on it")
         elif unit.search is None or unit.sweep is None:
-            notes.append(f"{unit.name}: left alone, as its search is not here or cannot be read")
+            notes.append(f"{unit.name}: left alone, because its search is not here or cannot be read")
         else:
             found += _of_unit(unit, every, uri=uri, home=home)
     if not names:

@@ -19,7 +19,7 @@ from rothamsted.promotion.judge.policy import Policy
 from rothamsted.promotion.judge.verdict import decide, is_champion_itself
 from rothamsted.promotion.types import Evidence, Verdict
 from rothamsted.spec import Objective
-from rothamsted.wording import count
+from rothamsted.wording import count, verb
 
 
 class Contest(Protocol):
@@ -183,8 +183,8 @@ def _train(
     if len(run_ids) != len(contestants) or any(len(of_one) != len(meeting.seeds) for of_one in run_ids):
         n_runs = sum(len(of_one) for of_one in run_ids)
         raise PromotionError(
-            f"contest {meeting.name}: {n_runs} of {len(contestants) * len(meeting.seeds)} replicates have ended; give "
-            "the same command again to go on"
+            f"contest {meeting.name}: {n_runs} of {len(contestants) * len(meeting.seeds)} replicates "
+            f"{verb(n_runs, 'has', 'have')} ended; give the same command again to go on"
         )
     trained = [on_runs(one, of_one, uri=uri) for one, of_one in zip(contestants, run_ids, strict=True)]
     by_rival = {evidence_key(rival): now for rival, now in zip(rivals, trained[1:], strict=True)}

@@ -121,7 +121,8 @@ def seed_of(text: str, run_id: str) -> int:
         return int(text)
     except ValueError:
         raise PromotionError(
-            f"run {run_id}: its seed is {text!r}, not a whole number, so it is not a replicate of a sweep"
+            f"run {run_id}: its seed is {text!r}, not a whole number, so it is not a replicate of a sweep; "
+            "name another sweep"
         ) from None
 
 
@@ -181,7 +182,7 @@ def _check_results(found: SweepRuns, replicates: Sequence[FoundRun], *, uri: str
         if one.outcome != was or not _is_equal(one.objective, stood):
             raise PromotionError(
                 f"{place} was altered: {one.outcome} with {one.objective!r} now, {outcome} with {stood!r} when "
-                f"the sweep ended ({RESULTS})"
+                f"the sweep ended ({RESULTS}); put it back"
             )
 
 
@@ -196,7 +197,7 @@ def _check_objectives(sweep: Sweep, replicates: Sequence[FoundRun], *, uri: str)
         if not _is_equal(said, math.nan if computed is None else computed):
             raise PromotionError(
                 f"sweep {sweep.name}: run {run.run_id} was altered: its objective is {said!r}, its curve of "
-                f"{objective.metric} gives {computed!r} ({objective.reduce})"
+                f"{objective.metric} gives {computed!r} ({objective.reduce}); put it back"
             )
 
 

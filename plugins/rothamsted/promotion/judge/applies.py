@@ -51,7 +51,7 @@ def check_sweep(sweep: Sweep, policy: Policy, names: Collection[str]) -> None:
         )
     if own.over != "mean":
         raise PromotionError(
-            f"{place}: compares means over seeds, but sweep {sweep.name} goes by {own.over} (objective.over); "
+            f"{place}: compares means over seeds, but sweep {sweep.name} has objective.over: {own.over}; "
             "sweep with over: mean"
         )
     if policy.study is not None and policy.study != sweep.study:

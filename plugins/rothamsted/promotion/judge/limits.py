@@ -16,7 +16,7 @@ import numpy as np
 
 from rothamsted.metric import SUMMARY_KEYS, Metric, declared
 from rothamsted.promotion.types import ConstraintResult, Evidence, EvidenceRun
-from rothamsted.wording import count, joined, level_percent, number
+from rothamsted.wording import count, joined, level_percent, number, verb
 
 STATISTICS = tuple(key for key in SUMMARY_KEYS if key not in ("sem", "n"))
 OPERATORS: Mapping[str, Callable[[float, float], bool]] = {
@@ -55,12 +55,12 @@ def parse_constraint(text: str) -> PolicyConstraint:
     found = _FORM.fullmatch(text)
     if found is None:
         raise ValueError(
-            f"{text!r} is no constraint; write METRIC or METRIC/STATISTIC, one of {' '.join(OPERATORS)}, and a number, "
-            f"as in val_accuracy/ci_low > 0.9; statistics: {', '.join(STATISTICS)}"
+            f"{text!r} is not a constraint; write METRIC or METRIC/STATISTIC, one of {' '.join(OPERATORS)}, and a "
+            f"number, as in val_accuracy/ci_low > 0.9; statistics: {', '.join(STATISTICS)}"
         )
     bound = float(found["bound"])
     if not math.isfinite(bound):
-        raise ValueError(f"{text!r}: {found['bound']} is more than a float holds; give a smaller one")
+        raise ValueError(f"{text!r}: {found['bound']} is too large for a float; give a smaller one")
     metric, statistic = _split(found["name"])
     return PolicyConstraint(text=text.strip(), metric=metric, statistic=statistic, sign=found["sign"], bound=bound)
 
@@ -92,7 +92,7 @@ def _split(name: str) -> tuple[str, str]:
         return metric, last
     if slash and (close := difflib.get_close_matches(last.lower(), STATISTICS, n=1, cutoff=MISSPELT)):
         raise ValueError(
-            f"{name}: {last} is no statistic; did you mean {close[0]}? known: {', '.join(STATISTICS)} "
+            f"{name}: {last} is not a statistic; did you mean {close[0]}? known: {', '.join(STATISTICS)} "
             f"(a metric of this name is written {name}/mean)"
         )
     return name, "mean"
@@ -112,12 +112,12 @@ def _check(
     if n_finite < len(finished):
         missing = len(finished) - n_finite
         reason = (
-            f"{missing} of {count(len(finished), 'replicate')} {'has' if missing == 1 else 'have'} no finite "
+            f"{missing} of {count(len(finished), 'replicate')} {verb(missing, 'has', 'have')} no finite "
             f"{constraint.metric}"
         )
         return _unmet(constraint, value, reason)
     if math.isnan(value):
-        why = "one replicate has" if n_finite == 1 else f"{n_finite} values on an end of their range have"
+        why = "one replicate has" if n_finite == 1 else f"{n_finite} values, all at one end of their range, have"
         return _unmet(constraint, value, f"{why} no {constraint.statistic}")
     is_met = OPERATORS[constraint.sign](value, constraint.bound)
     at = f", {level_percent(level)}" if constraint.statistic.startswith("ci_") else ""

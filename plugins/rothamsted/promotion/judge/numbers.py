@@ -161,8 +161,8 @@ def _by_seed(evidence: Evidence) -> dict[str, float]:
     if repeated := [seed for seed, n in counts.items() if n > 1]:
         runs = ", ".join(run.run_id for run in evidence.runs if run.seed == repeated[0])
         raise DataError(
-            f"evidence of '{evidence.label}' in sweep '{evidence.sweep}': seed {repeated[0]} stands twice, in the runs "
-            f"{runs}: one replicate would count as two; leave one of them out"
+            f"evidence of '{evidence.label}' in sweep '{evidence.sweep}': seed {repeated[0]} is there twice, in the "
+            f"runs {runs}: one replicate would count as two; leave one of them out"
         )
     values = objectives(evidence)
     return {run.seed: float(value) for run, value in zip(evidence.runs, values, strict=True) if run.seed}

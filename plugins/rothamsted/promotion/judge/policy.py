@@ -37,9 +37,7 @@ def _alias(raw: Any) -> Any:
     if not isinstance(raw, str) or not re.fullmatch(r"[A-Za-z0-9_-]{1,100}", raw):
         raise PydanticCustomError("alias", "Input should be at most 100 letters, digits, '_' and '-'")
     if raw.lower() == "latest" or re.fullmatch(r"[vV]\d+", raw):
-        raise PydanticCustomError(
-            "alias", "Input should not be latest, or v and a number, which MLflow keeps to itself"
-        )
+        raise PydanticCustomError("alias", "Input should not be latest, or v and a number, which MLflow reserves")
     return raw
 
 

@@ -16,6 +16,7 @@ from rothamsted.registries import UNKNOWN_NAME
 from rothamsted.spec.document import KeyPath, check_plain, parse_document
 from rothamsted.spec.exponents import validated
 from rothamsted.suggest import known_names
+from rothamsted.wording import rule_words
 from rothamsted.yaml_text import compose, read_text
 
 FOLDER = "registry"
@@ -119,8 +120,7 @@ def _reason(detail: Any) -> str:
         return f"is not a key of a policy{' here' if len(detail['loc']) > 1 else ''}; {known}"
     if kind in ("policy_rule", "constraint", UNKNOWN_NAME):
         return message
-    rule = message.replace("Input should", "must").replace("a valid tuple", "a list")
-    return f"{rule}, not {detail['input']!r}"
+    return f"{rule_words(message)}, not {detail['input']!r}"
 
 
 def _keys_beside(location: Sequence[Any]) -> list[str]:

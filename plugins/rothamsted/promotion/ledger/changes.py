@@ -50,7 +50,7 @@ def read_changes(model_tags: Mapping[str, str], *, alias: str | None = None) -> 
             entries.append(ChampionChange(number=int(key.removeprefix(PREFIX)), **load_json(model_tags[key])))
         except (ValueError, TypeError) as error:
             raise StoreError(
-                f"tag {key} of the registered model is no change by promote or rollback: {error}; remove it"
+                f"tag {key} of the registered model was not written by promote or rollback: {error}; remove it"
             ) from None
     return [entry for entry in entries if alias is None or entry.alias == alias]
 

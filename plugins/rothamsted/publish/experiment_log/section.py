@@ -219,7 +219,7 @@ def _code(text: str) -> str:
 
 
 def _result(analysis: Analysis) -> tuple[str, ...]:
-    found = [] if analysis.dataset.is_complete else ["The sweep is not finished; this is how it stands."]
+    found = [] if analysis.dataset.is_complete else ["The sweep is not finished; these are its results so far."]
     found += [line for line in answer(analysis) if line]
     found += [words] if (words := pareto_words(analysis)) else []
     if not analysis.ranking:

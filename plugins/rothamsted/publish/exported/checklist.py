@@ -15,7 +15,7 @@ from rothamsted.printable import markdown
 from rothamsted.publish.exported.compute import Compute
 from rothamsted.publish.exported.procedure_sources import INTERVALS
 from rothamsted.publish.exported.procedures import interval_words
-from rothamsted.wording import count, duration, joined, level_percent, number
+from rothamsted.wording import count, duration, joined, level_percent, number, verb
 
 NOT_RECORDED = "not recorded"
 _ASSUMES: Mapping[str, str] = {
@@ -143,7 +143,7 @@ def _devices(compute: Compute) -> str:
 
 def _memory(compute: Compute) -> str:
     if not compute.memory:
-        return f"Peak memory is {NOT_RECORDED}; the memory of a machine stands with its name."
+        return f"Peak memory is {NOT_RECORDED}; the memory of a machine is given with its name."
     told = joined(f"{name} {number(value)}" for name, value in sorted(compute.memory.items()))
     return f"Largest last value over the runs, by metric: {told}."
 
@@ -178,15 +178,9 @@ def _ended(outcome: str) -> str:
 
 
 def _scope(compute: Compute, analysis: Analysis) -> str:
-    left = (
-        f" {count(compute.n_open, 'run')} without an end on record {'is' if compute.n_open == 1 else 'are'} not in it."
-    )
-    of = (
-        "this sweep alone, earlier attempts of a replicate included"
-        if analysis.dataset.kind == "sweep"
-        else "these runs"
-    )
+    left = f" {count(compute.n_open, 'run')} without an end on record {verb(compute.n_open, 'is', 'are')} not in it."
+    of = "this sweep, with earlier attempts of a replicate" if analysis.dataset.kind == "sweep" else "these runs"
     return (
-        f"It counts all {count(compute.n_runs, 'run')} of {of}, failed ones too."
+        f"It counts all {count(compute.n_runs, 'run')} of {of}, and failed ones, too."
         f"{left if compute.n_open else ''} What was tried in other sweeps or by hand is not in it."
     )

@@ -118,7 +118,7 @@ def by_time_data(analysis: Analysis, options: PlotOptions) -> Curves:
         NotApplicable: As `curves_data`; or another axis is asked for, which the plot of curves shows.
     """
     if options.axis not in (None, "seconds"):
-        raise NotApplicable(f"the plot 'curves' shows them by {options.axis}, as is asked for")
+        raise NotApplicable(f"the plot 'curves' already shows them by {options.axis}")
     return curves_data(analysis, options, axis="seconds")
 
 

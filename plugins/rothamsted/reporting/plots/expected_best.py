@@ -75,7 +75,7 @@ def best_caption(data: BestByBudget) -> str:
     return joined(
         [
             "Mean over all choices of k of the conditions that were tried; the band holds the best of the middle "
-            f"{percent(BAND)} of these choices (it is no confidence interval)",
+            f"{percent(BAND)} of these choices (it is not a confidence interval)",
             "Means are the search's own, so the best one is optimistic",
             f"{words(n_without, 'condition')} without a score counted as the worst" if n_without else "",
             *(f"Without a curve: {one}" for one in data.without),

@@ -236,7 +236,7 @@ def forest_caption(data: Forest) -> str:
         [
             f"The {data.centre} of each condition{intervals}, best first",
             "Blue: cannot be ruled out as the best; red: worse; grey: not decided" if data.has_verdicts else "",
-            "Diamond: on fresh seeds, by which nothing was chosen" if any(r.is_fresh for r in data.rows) else "",
+            "Diamond: on fresh seeds, which chose nothing" if any(r.is_fresh for r in data.rows) else "",
             f"The {n_drawn} best of {n_all} are shown" if n_drawn < n_all else "",
             f"Not shown: {data.left_out}" if data.left_out else "",
         ]

@@ -83,7 +83,7 @@ def improvement_caption(data: Improvements) -> str:
     has_bars = np.isfinite(data.low).any()
     return joined(
         [
-            f"Averaged over {words(data.n_tasks, 'task')}; ties count half; one half is no difference",
+            f"Averaged over {words(data.n_tasks, 'task')}; ties count half; one half means no difference",
             f"Bars: {percent(data.level)}, replicates drawn again within each task, not corrected for the number of "
             "rows; the condition that looked best was picked, so its probabilities are optimistic"
             if has_bars

@@ -36,7 +36,7 @@ def confirmation(analysis: Analysis) -> tuple[Part, ...]:
     tested = shown_tables.tested_table(analysis.confirmed, analysis)
     return (
         *paragraphs(
-            f"{LUCK_MEANING} Only the estimate on fresh seeds is to be reported.",
+            f"{LUCK_MEANING} Report only the estimate on fresh seeds.",
             *said,
             of_first(analysis, "fresh seeds are shown"),
         ),

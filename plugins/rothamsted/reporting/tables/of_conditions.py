@@ -195,7 +195,7 @@ def metrics_table(analysis: Analysis, condition: int) -> DataTable:
     header, is_uniform = interval_title([one for _, one in found], analysis.level)
     rows = tuple(Row(cells=(text(name), *summary_cells(one, is_uniform))) for name, one in found)
     return DataTable(
-        caption=f"Final values of the other metrics of condition{GAP}{condition}. Others: statistics/metrics.csv.",
+        caption=f"Final values of all metrics of condition{GAP}{condition}. Other conditions: statistics/metrics.csv.",
         columns=columns("Metric", "Mean", header, "sd", "n", numeric_from=1),
         rows=rows,
         notes=remarks(found),

@@ -71,10 +71,10 @@ def confirmed_for_paper(analysis: Analysis) -> DataTable | None:
     methods = joined(dict.fromkeys(one.luck.method for one in found))
     caption = (
         f"{analysis.dataset.objective.metric} on seeds that the search did not use: {what} with {_kind(analysis)}. "
-        f"Optimism is how much better the search's {what} was, with the interval of the difference ({methods}). "
+        f"Luck is how much better the search's {what} was, with the interval of the difference ({methods}). "
         f"{LUCK_MEANING}"
     )
-    numbers = columns("search", "n", "fresh seeds", "n", "optimism")
+    numbers = columns("search", "n", "fresh seeds", "n", "luck")
     return DataTable(caption=caption, columns=(Column(title="condition"), *numbers), rows=rows)
 
 

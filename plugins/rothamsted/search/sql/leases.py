@@ -199,7 +199,7 @@ def _is_held(dialect_name: str) -> list[sa.ColumnElement[bool]]:
 
 
 def _field(dialect_name: str, name: str) -> sa.ColumnElement[Any]:
-    """A field of a lease; asked of a lease only, for other attributes may hold what is no JSON to the database."""
+    """A field of a lease; asked of a lease only, for other attributes may hold what is not JSON to the database."""
     if dialect_name == "sqlite":
         found: sa.ColumnElement[Any] = sa.func.json_extract(ATTRIBUTES.c.value_json, f"$.{name}")
     else:

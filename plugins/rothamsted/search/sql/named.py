@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rothamsted import places, tags
 from rothamsted.errors import StoreError
+from rothamsted.masking import masked
 
 SWEEP_LEASE = "rothamsted:sweep_lease"  # attribute of a sweep's Optuna study: who decides for it, or that it is over
 SPEC_KEY = "rothamsted:spec"  # attribute of an Optuna study that is a sweep's: its resolved file
@@ -68,8 +69,8 @@ def lacks_study(path: Path, name: str) -> bool:
 def unstarted(storage: str, name: str) -> StoreError:
     """Return the message about a sweep that a search database lacks."""
     return StoreError(
-        f"storage {storage}: no sweep called '{name}' here; start it with "
-        "mlflow run . -e sweep, or name its storage with -P storage="
+        f"storage {masked(storage)}: no sweep called '{name}' here; start it with mlflow run . -e sweep, or name its "
+        "storage with -P storage="
     )
 
 

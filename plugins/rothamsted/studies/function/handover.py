@@ -13,7 +13,7 @@ from typing import Any
 
 from greenlet import getcurrent, greenlet
 
-from rothamsted.reported import Reported, reporting_to
+from rothamsted.reported import OTHER_THREAD, Reported, reporting_to
 
 
 class TrainingEnd(BaseException):
@@ -27,7 +27,7 @@ def items_of(run: Callable[[], Any]) -> Generator[Reported, None, Any]:
 
     def hand_over(reported: Reported) -> None:
         if threading.get_ident() != thread:
-            raise RuntimeError("report: was called in another thread than the training's; report there")
+            raise RuntimeError(OTHER_THREAD)
         if is_closed:
             raise TrainingEnd("the training was stopped: end it")
         outer.switch(reported)

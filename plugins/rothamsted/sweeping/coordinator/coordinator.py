@@ -30,6 +30,7 @@ from rothamsted.sweeping.coordinator.meanwhile import Meanwhile
 from rothamsted.sweeping.coordinator.progress import Progress
 from rothamsted.sweeping.open.start import LEASE_SECONDS
 from rothamsted.sweeping.opened import Opened
+from rothamsted.wording import plain_count, verb
 
 POLL_SECONDS = 0.2  # between two looks at the clock while no worker says anything
 DECIDE_SECONDS = 1.0  # between two looks at the search while workers train
@@ -106,7 +107,8 @@ class Coordinator:
         if self.opened.is_resumed:
             what = "contest" if self.opened.labels else "sweep"
             n_done = sum(one.outcome not in ("running", "interrupted") for one in data.replicates)
-            self.console.print(f"resuming {what} {self.opened.sweep.name}: {n_done} replicates are done already")
+            done = f"{plain_count(n_done, 'replicate')} {verb(n_done, 'is', 'are')} done already"
+            self.console.print(f"resuming {what} {self.opened.sweep.name}: {done}")
         if self.opened.sweep.is_exhausting and not self.opened.labels:
             self.progress.say(f"conditions: {exhausted_text(self.opened.sweep)}")
         self.progress.open(data)
@@ -120,8 +122,8 @@ class Coordinator:
                 self.progress.close()
         if n_repeats := self.opened.queue.counts().repeats:
             self.progress.say(
-                f"{n_repeats} proposals repeated a condition: they get its result, are not trained again and do not "
-                "count"
+                f"{plain_count(n_repeats, 'proposal')} repeated a condition: such a proposal gets the result of the "
+                "condition, is not trained again and does not count"
             )
         return self._ended(stop.signal_number)
 
@@ -196,7 +198,7 @@ class Coordinator:
         if self._decides and now - self._renewed_at > LEASE_SECONDS / 4:
             self._renewed_at = now
             if not lease.renew(LEASE_SECONDS):
-                self.progress.say("another process decides for this sweep now; this one helps")
+                self.progress.say("another process decides for this sweep now; this process only helps")
         if self.progress.running and now - self._looked_at < DECIDE_SECONDS:
             return
         self._looked_at = now
@@ -319,7 +321,7 @@ class Coordinator:
         opened = self.opened
         n_left = opened.sweep.n_trials - opened.queue.counts().finished
         if n_left > 0:
-            return f"{n_left} conditions are left"
+            return f"{plain_count(n_left, 'condition')} {verb(n_left, 'is', 'are')} left"
         races = (condition.race for condition in opened.data().conditions)
         if opened.sweep.replicates.racing is not None and any(race in ("", "racing") for race in races):
             return "the race is not over"

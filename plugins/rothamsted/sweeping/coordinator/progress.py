@@ -30,6 +30,7 @@ from rothamsted.search import ToldTrial
 from rothamsted.spec import Sweep
 from rothamsted.sweeping.coordinator.notebook_line import NotebookLine, notebook_line
 from rothamsted.sweeping.trial_summary import describe_estimate, summary_of
+from rothamsted.wording import verb
 
 PLAIN_SECONDS = 5.0  # between two lines when the output is not a terminal
 
@@ -232,9 +233,10 @@ def _running(event: Mapping[str, Any]) -> RunningReplicate:
 
 def _race(race: Mapping[str, Any]) -> str:
     dropped = f"{race['n_dropped']} of {race['n_conditions']} conditions dropped"
+    go_on = f"{race['n_in']} {verb(race['n_in'], 'goes', 'go')} on"
     if not race["n_in"]:
         return f"race: over, {dropped}"
-    return f"race: round {race['round'] + 1}, {dropped}, {race['n_in']} go on to {race['n_replicates']} replicates"
+    return f"race: round {race['round'] + 1}, {dropped}, {go_on} to {race['n_replicates']} replicates"
 
 
 def _time(seconds: float) -> str:

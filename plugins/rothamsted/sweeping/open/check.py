@@ -29,6 +29,7 @@ from rothamsted.sweeping.open.asked import ask_target
 from rothamsted.sweeping.open.estimate import MOST_SECONDS, middle_of, tried
 from rothamsted.sweeping.open.warm_start import known_from
 from rothamsted.tracking.address import check_address, tracking_uri
+from rothamsted.wording import plain_count
 
 
 def print_plan(sweep: Sweep, study: Study | ForeignStudy, *, console: Console, is_timed: bool = True) -> None:
@@ -102,7 +103,7 @@ def _stopping(sweep: Sweep) -> dict[str, str]:
     if sweep.early_stopping is not None and sweep.stopping is not None:
         early, (metric, direction) = sweep.early_stopping, sweep.stopping
         better = f" by more than {early.min_delta:g}" if early.min_delta else ""
-        end = f"when {metric} ({direction}) has not improved{better} for {early.patience} measurements"
+        end = f"when {metric} ({direction}) has not improved{better} for {plain_count(early.patience, 'measurement')}"
         rows["early stopping"] = end
     return rows
 
@@ -127,7 +128,7 @@ def _beginning(sweep: Sweep) -> dict[str, str]:
     rows = {"enqueued": f"{len(sweep.enqueue)}, tried first"} if sweep.enqueue else {}
     known = known_from(sweep)
     if known is not None and sweep.warm_start is not None:
-        rows["warm start"] = f"from {len(known)} conditions of sweep {sweep.warm_start.sweep}"
+        rows["warm start"] = f"from {plain_count(len(known), 'condition')} of sweep {sweep.warm_start.sweep}"
     return rows
 
 
@@ -148,7 +149,7 @@ def _task(sweep: Sweep) -> dict[str, str]:
     """Which factor is the task, and how scores of different tasks are put together."""
     if sweep.task is None:
         return {}
-    scale = {"range": "the range of the conditions' means", "none": "none, scores are taken as they are"}
+    scale = {"range": "the range of the conditions' means", "none": "none, scores stay as they are"}
     given = scale.get(sweep.task.scale, "as given") if isinstance(sweep.task.scale, str) else "as given"
     return {"task": f"{sweep.task.factor}: conditions are compared over its values; scale of each: {given}"}
 
@@ -158,7 +159,7 @@ def _stages(sweep: Sweep, size: Plan) -> dict[str, str]:
     if not sweep.stages:
         return {}
     kept = ", then ".join(f"the best {min(stage.keep or 0, size.n_conditions)}" for stage in sweep.stages[1:])
-    return {"later stages": f"{size.n_stage_trainings} more replicates ({kept})"}
+    return {"later stages": f"{plain_count(size.n_stage_trainings, 'more replicate')} ({kept})"}
 
 
 def _replicates(sweep: Sweep, size: Plan) -> str:
@@ -194,7 +195,7 @@ def _models(sweep: Sweep) -> dict[str, str]:
 
 def _runs(sweep: Sweep, size: Plan) -> str:
     n_most = "" if size.n_runs == size.n_runs_most else f" to {size.n_runs_most}"
-    parts = ["1 sweep", f"{size.n_conditions} trials"]
+    parts = ["1 sweep", plain_count(size.n_conditions, "trial")]
     if len(sweep.replicates.values) > 1:
         to = "" if size.n_trainings == size.n_trainings_most else f" to {size.n_trainings_most}"
         parts.append(f"{size.n_trainings}{to} replicates")

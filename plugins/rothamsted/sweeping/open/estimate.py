@@ -73,7 +73,7 @@ def _outside(measured: Sequence[Measured], metrics: Mapping[str, Metric], study:
             metric = declared(metrics, name)
             if name not in found and math.isfinite(value) and not metric.holds(value):
                 said = f"study {study} declares {metric.range_words}"
-                found[name] = f"{name} was {value:.6g} at step {one.step}, but {said}: mend one of the two"
+                found[name] = f"{name} was {value:.6g} at step {one.step}, but {said}: correct one of the two"
     return tuple(found.values())
 
 

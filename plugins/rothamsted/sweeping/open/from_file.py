@@ -196,7 +196,7 @@ def check_resume(sweep: Sweep, study: Study | ForeignStudy) -> None:
             what = f"study '{study.name}'" if isinstance(study, Study) else "a foreign project"
             raise SpecError(f"{place}: {what} cannot go on from a shorter training; give resume: auto")
         if sweep.execution.population != 1:
-            raise SpecError(f"{place}: needs replicates that train alone; give execution: {{population: 1}}")
+            raise SpecError(f"{place}: needs replicates that are trained one by one; give execution: {{population: 1}}")
         _, condition = next(sweep.search_space.probes(), ("", {}))
         seed = sweep.stage_seeds(index)[0]
         old, new = (stage_config(study, sweep, number, condition, seed) for number in (index - 1, index))

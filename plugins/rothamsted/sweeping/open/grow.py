@@ -15,6 +15,7 @@ from rothamsted.search.growing import Grown, grow
 from rothamsted.search.sql.named import SPEC_KEY
 from rothamsted.spec import Growth, Sweep, from_resolved, recorded, without_secrets_in
 from rothamsted.sweeping.stage import first_stage
+from rothamsted.wording import plain_count, verb
 
 WAIT_SECONDS = 20.0  # for workers of a session that has just ended: they give back what they train
 LOOK_SECONDS = 0.2
@@ -80,8 +81,8 @@ def check_joined(name: str, grown: Growth) -> None:
     """
     if grown.is_structural:
         raise ResumeError(
-            f"sweep '{name}': {'; '.join(grown.changes)}: another process runs it as it was; "
-            "stop that one, or wait for its end, and give this command again"
+            f"sweep '{name}': {'; '.join(grown.changes)}: another process runs the sweep by the old file; "
+            "stop that process or wait for its end, and give this command again"
         )
 
 
@@ -91,7 +92,8 @@ def _wait_for_workers(queue: Queue, name: str, grown: Growth) -> None:
     while living := [worker for worker in queue.leases.holders() if is_alive(worker)]:
         if time.monotonic() > deadline:
             raise ResumeError(
-                f"sweep '{name}': {'; '.join(grown.changes)}: {len(living)} workers still train as it was "
-                f"({living[0]}); stop them, or wait for their end, and give this command again"
+                f"sweep '{name}': {'; '.join(grown.changes)}: {plain_count(len(living), 'worker')} still "
+                f"{verb(len(living), 'trains', 'train')} by the old file ({living[0]}); stop the workers or wait for "
+                "their end, and give this command again"
             )
         time.sleep(LOOK_SECONDS)

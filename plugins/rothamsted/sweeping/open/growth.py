@@ -86,8 +86,9 @@ def _check_logged(sweep: Sweep, grown: Growth, told: list[Replicate], tracking_u
             check_measured([scored(measured, sweep) for measured in histories[one.run_id]], first_stage(sweep))
         except StudyError as error:
             raise ResumeError(
-                f"sweep '{sweep.name}': {'; '.join(grown.changes)}: the {len(finished)} finished replicates get their "
-                f"scores from what they have logged, and {error}; name one of those, or give the sweep another name"
+                f"sweep '{sweep.name}': {'; '.join(grown.changes)}: the finished replicates ({len(finished)}) get "
+                f"their scores from what they have logged, and {error}; name one of those, or give the sweep another "
+                "name"
             ) from error
 
 

@@ -10,6 +10,7 @@ from rothamsted.analysis.analyze import QUICK, analyze, settings_of
 from rothamsted.analysis.read_search import read_search
 from rothamsted.analysis.values import Analysis
 from rothamsted.errors import SpecError
+from rothamsted.masking import masked
 from rothamsted.metric import Metric
 from rothamsted.search import SearchRecord, check_storage, find_search
 from rothamsted.spec import Sweep, from_resolved
@@ -56,7 +57,7 @@ def take_from(
 def _last_stage(storage: str, name: str) -> SearchRecord:
     record = find_search(storage, name)
     if record is None or tags.RUN_ID not in record.attributes or tags.CONFIRMATION_OF in record.attributes:
-        raise SpecError(f"there is no sweep called '{name}' in {storage}; name one that was run there")
+        raise SpecError(f"there is no sweep called '{name}' in {masked(storage)}; name one that was run there")
     following = record.attributes.get(tags.NEXT_STAGE)
     stages = record.spec.get("stages", [])
     if stages and following is None:

@@ -9,6 +9,7 @@ from rothamsted.analysis.ranking import means_of
 from rothamsted.analysis.read_search import read_search
 from rothamsted.analysis.values import Dataset
 from rothamsted.errors import StoreError
+from rothamsted.masking import masked
 from rothamsted.search import Known, count_usable, find_search
 from rothamsted.spec import Sweep, from_resolved
 from rothamsted.sweeping.opened import queue_of
@@ -28,7 +29,9 @@ def known_from(sweep: Sweep) -> list[Known] | None:
     name, storage = sweep.warm_start.sweep, sweep.warm_start.storage or sweep.storage
     record = find_search(storage, name)
     if record is None:
-        raise StoreError(f"warm_start: there is no sweep called '{name}' in {storage}; name one that was run there")
+        raise StoreError(
+            f"warm_start: there is no sweep called '{name}' in {masked(storage)}; name one that was run there"
+        )
     earlier = first_stage(from_resolved({**record.spec, "storage": storage}))
     wanted = [(o.metric, o.direction, o.expression) for o in sweep.objectives]
     if wanted != [(o.metric, o.direction, o.expression) for o in earlier.objectives]:

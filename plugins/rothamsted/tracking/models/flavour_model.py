@@ -53,7 +53,7 @@ def flavour_model(returned: Any, code: tuple[str, ...]) -> FlavourModel:
         return FlavourModel(model=model, flavour="pyfunc", input_example=example, code=code)
     raise ModelError(
         f"is a {type(model).__name__}, which no flavour of MLflow can log; return a scikit-learn estimator, a torch "
-        "module or an mlflow.pyfunc.PythonModel whose predict asks it, or (model, input_example) of one"
+        "module or an mlflow.pyfunc.PythonModel whose predict uses it, or (model, input_example) of one"
     )
 
 

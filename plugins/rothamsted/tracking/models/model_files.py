@@ -206,7 +206,7 @@ def _unfit(array: Any) -> str:
         kind = type(array).__name__
         return f"a {kind}; give a NumPy array, of text np.array(['a', 'b']), or a mapping of names to arrays"
     if array.dtype.kind not in "biufU":
-        return f"an array of {array.dtype}; give one of numbers, truth values or text, such as np.array(['a', 'b'])"
+        return f"an array of {array.dtype}; give one of numbers, booleans or text, such as np.array(['a', 'b'])"
     return ""
 
 
@@ -280,4 +280,4 @@ def _why_absent(module: str, code: StudyCode) -> str:
     inside = place.relative_to(code.root)
     if PurePosixPath(inside) in code.files or "site-packages" in inside.parts:
         return ""
-    return f"outside of {code.module}, whose files alone travel with the model; move it there"
+    return f"outside of {code.module}, and only the files of that package are saved with the model; move it there"

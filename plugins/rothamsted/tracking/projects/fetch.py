@@ -84,7 +84,7 @@ def _path_of(place: str) -> str:
     try:
         found = urlsplit(place)
     except ValueError as error:  # of a host in brackets
-        raise ProjectError(f"project {hidden(place)!r}: is no address ({error}); correct it") from None
+        raise ProjectError(f"project {hidden(place)!r}: is not an address ({error}); correct it") from None
     if found.scheme != "file":
         return place
     return f"{found.netloc}{found.path}"

@@ -111,7 +111,7 @@ class Project:
             value = str(parameters.get(name, declared.default))
             if name in in_quotes and shlex.quote(value) != value:
                 raise ProjectError(
-                    f"{self._place}: parameter {name!r} stands inside quotes in the command, where a shell would read "
+                    f"{self._place}: parameter {name!r} is inside quotes in the command, where a shell would read "
                     f"the value {value!r}; take the quotes around {{{name}}} out of MLproject"
                 )
 

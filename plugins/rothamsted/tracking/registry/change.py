@@ -106,7 +106,7 @@ def _check_expected(registry: ModelRegistry, change: Change, aliases: Mapping[st
         if aliases.get(alias) != version:
             stands, stood = aliases.get(alias), version
             raise AliasMovedError(
-                f"{registry.place}: {alias} of model {change.model!r} is {_named(stands)} by now, was {_named(stood)}"
+                f"{registry.place}: {alias} of model {change.model!r} is now {_named(stands)}, was {_named(stood)}"
             )
 
 

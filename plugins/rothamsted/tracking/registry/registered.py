@@ -215,9 +215,10 @@ class ModelRegistry:
     def _check_current(self) -> None:
         """MLflow's SQL registry looks for a logged model in the process's own tracking store, whatever the client's."""
         if self.uri.startswith(DIALECTS) and current_tracking_uri() != self.tracking_uri:
+            uri = masked(self.tracking_uri)
             raise StoreError(
-                f"{self.place}: models of {masked(self.tracking_uri)} can only be registered by a process "
-                "whose tracking URI it is; set MLFLOW_TRACKING_URI"
+                f"{self.place}: models of {uri} can only be registered by a process with this tracking URI; set "
+                f"MLFLOW_TRACKING_URI={uri}"
             )
 
     def _call(self, task: str, call: Callable[[], _T]) -> _T:

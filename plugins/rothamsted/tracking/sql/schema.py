@@ -122,7 +122,7 @@ def why_not_sql(uri: str) -> str | None:
         StoreError: see `check_schema`.
     """
     if not uri.startswith(DIALECTS):
-        return "the store is no SQLite or PostgreSQL database"
+        return "the store is not an SQLite or PostgreSQL database"
     if os.environ.get("MLFLOW_ENABLE_WORKSPACES", "").lower() in ("true", "1"):
         return "MLflow workspaces are on"
     make_tables(uri)

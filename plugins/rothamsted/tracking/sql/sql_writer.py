@@ -173,7 +173,8 @@ class SqlWriter:
         if len(uri) > _MAX_ARTIFACT_URI_LENGTH and self._dialect != "sqlite":
             raise StoreError(
                 f"experiment {experiment_id}: its artifact location is too long by "
-                f"{len(uri) - _MAX_ARTIFACT_URI_LENGTH} characters for this database: {root}"
+                f"{len(uri) - _MAX_ARTIFACT_URI_LENGTH} characters for this database: {root}; use another "
+                "experiment with a shorter location"
             )
         return uri
 

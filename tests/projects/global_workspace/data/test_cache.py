@@ -75,7 +75,9 @@ def test_a_damaged_file_is_named_with_the_way_out() -> None:
     cached("things", {"seed": 1}, make)
     path = cache_path("things", {"seed": 1})
     path.write_bytes(path.read_bytes()[:40])
-    with pytest.raises(DataProblem, match=rf"{path}: is damaged or of another kind .* delete it: it is made again"):
+    with pytest.raises(
+        DataProblem, match=rf"{path}: is damaged or of another kind .* remove it; it will be made " "again"
+    ):
         cached("things", {"seed": 1}, never)
 
 

@@ -15,7 +15,7 @@ REFUSALS = [
     ),
     ({"n_val": 3}, "take 32, or fewer bits"),
     ({"n_synergy": 6}, "n_train=8192 is not a multiple of 32768"),
-    ({"name": "folder"}, "path=None with name='folder': a folder needs its path"),
+    ({"name": "folder"}, "path=None with name='folder': name=folder and name=xor_targets need a path"),
     ({"path": "somewhere"}, "path='somewhere' with name='simple_shapes'"),
     ({"attribute_vae": {"steps": 3}}, "attribute_vae has no effect on attribute_form='vector'"),
     ({"n_synergy": 0}, "greater than or equal to 1"),

@@ -78,7 +78,7 @@ def test_as_many_whole_blocks_as_the_folder_has_are_taken(tmp_path: Path) -> Non
 @pytest.mark.parametrize("n_train", [None, 64])
 def test_a_folder_with_too_few_rows_is_refused(n_train: int | None, folder: Path) -> None:
     config = small_config(name="folder", path=str(folder), n_train=n_train)
-    with pytest.raises(DataProblem, match=rf"has 3 train rows, {n_train or 32} are needed"):
+    with pytest.raises(DataProblem, match=rf"has 3 train rows, but {n_train or 32} are needed"):
         part_labels(config, "train")
 
 
