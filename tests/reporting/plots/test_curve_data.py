@@ -134,5 +134,5 @@ def test_without_a_learning_rate_curve_there_is_no_schedule() -> None:
 def test_curves_of_one_replicate_are_not_called_means() -> None:
     single = band(0, np.arange(3), np.array([[4.0, 2.0, 1.0]]))
     said = curves_caption(curves_data(with_bands([single]), NO_OPTIONS, axis="step"))
-    assert "one replicate each; no intervals" in said
+    assert "one replicate at each point; no intervals" in said
     assert "means over" not in said

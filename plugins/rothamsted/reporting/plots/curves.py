@@ -222,7 +222,7 @@ def curves_caption(data: Curves) -> str:
     first = sorted({curve.n_most for curve in data.curves})
     is_cut = any(2 * min(curve.n_first, curve.n_last) < curve.n_most for curve in data.curves)
     n = f"{first[0]}" if len(first) == 1 else f"{first[0]} to {first[-1]}"
-    over = "one replicate each" if first == [1] else f"means over {n} replicates"
+    over = "one replicate at each point" if first == [1] else f"means over {n} replicates"
     shown = f"The best {len(data.curves)} of {words(data.n_conditions, 'condition')} with curves" if rest else ""
     return joined(
         [
