@@ -46,7 +46,7 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, kw_only=True)
 class ModelRegistry:
-    """One model registry. Holds no connection and no state: cheap to make, safe to hand on."""
+    """Reads and changes one model registry. It keeps no connection and no state: cheap to make, safe to hand on."""
 
     uri: str
     tracking_uri: str
@@ -54,7 +54,7 @@ class ModelRegistry:
 
     @property
     def place(self) -> str:
-        """The registry as messages name it."""
+        """Name the registry as messages do."""
         return f"registry {masked(self.uri)}"
 
     def check_reachable(self) -> None:
@@ -179,7 +179,7 @@ class ModelRegistry:
         self._call(task, lambda: self._client.update_model_version(name, version, description=short(markdown)))
 
     def has_logged_model(self, model_uri: str) -> bool:
-        """Whether the logged model `models:/m-…` is there; any other address is taken as it is."""
+        """Say whether the logged model `models:/m-…` is there; any other address is taken as it is."""
         logged_id = logged_model_id(model_uri)
         if logged_id is None:
             return True
