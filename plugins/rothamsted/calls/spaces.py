@@ -148,7 +148,7 @@ def plain_domain(place: str, given: Any) -> Any:
 
 
 def is_short_of(given: Any, domain: Domain) -> bool:
-    """Whether a caller gave whole numbers for a parameter that takes any number."""
+    """Say whether a caller gave whole numbers for a parameter that takes any number."""
     return isinstance(given, Range) and isinstance(domain, Range) and given.is_integer and not domain.is_integer
 
 

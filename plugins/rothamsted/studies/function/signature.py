@@ -34,7 +34,7 @@ _VARIADIC = {
 
 @dataclass(frozen=True, kw_only=True)
 class Signature:
-    """What a function is called with.
+    """Says what a function is called with.
 
     Attributes:
         config: one field a parameter, the seed's called `seed`; or the whole of the one parameter that has a seed.
@@ -85,7 +85,7 @@ def signature_of(function: Callable[..., Any], *, name: str, seed_parameter: str
 
 
 def types_of(function: Callable[..., Any]) -> list[tuple[Any, dict[str, Any]]]:
-    """(what has annotations, its types as objects): of a function, and of the dataclasses among its parameters.
+    """Return (what has annotations, its types as objects): of a function, and of the dataclasses among its parameters.
 
     For another process, where the names that annotations are written in are not there.
     """
