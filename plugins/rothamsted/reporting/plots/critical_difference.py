@@ -30,7 +30,7 @@ BAR = 0.1  # inches between two bars
 
 @dataclass(frozen=True, kw_only=True)
 class RankDiagram:
-    """Conditions by mean rank, best first."""
+    """Holds conditions by mean rank, best first."""
 
     labels: tuple[str, ...]
     mean_ranks: tuple[float, ...]

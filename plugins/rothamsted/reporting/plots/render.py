@@ -40,7 +40,7 @@ _UNSAID = {"png": ("Software",), "svg": ("Date",), "pdf": ("CreationDate", "Prod
 
 @dataclass(frozen=True, kw_only=True)
 class Rendered:
-    """One plot, ready for a page."""
+    """Holds one plot, ready for a page."""
 
     name: str
     title: str
@@ -50,7 +50,7 @@ class Rendered:
 
 @dataclass(frozen=True, kw_only=True)
 class RenderedFiles:
-    """One plot, ready for a paper."""
+    """Holds one plot, ready for a paper."""
 
     caption: str
     files: Mapping[str, bytes]  # format -> content
