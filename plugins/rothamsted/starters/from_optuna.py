@@ -46,7 +46,7 @@ class _Read:
 
 
 def from_optuna(path: str) -> StarterSweep:
-    """The starter that a script with an Optuna objective becomes.
+    """Make the starter that a script with an Optuna objective becomes.
 
     Raises:
         SpecError: no such file, no Python, or no suggest_* call in it.
