@@ -32,7 +32,7 @@ class ConfigNote(UserWarning):
 
 
 def in_this_studys_words(data: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields that a file of the original sets; anything else comes back as it is.
+    """Return the fields that a file of the original sets; anything else comes back as it is.
 
     What has no effect is left out, with one `ConfigNote` that names it all and says why.
 
