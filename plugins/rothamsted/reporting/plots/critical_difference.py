@@ -1,4 +1,4 @@
-"""Draw Demšar's diagram: conditions by mean rank over tasks, and which ones cannot be told apart.
+"""Draw Demšar's diagram: conditions by mean rank over tasks, and which ones do not differ significantly.
 
 Demšar (2006), JMLR 7, section 3.2.4.
 """

@@ -1,4 +1,4 @@
-"""Give all figures one look: colours that colour-blind readers can tell apart, sizes, legends, intervals.
+"""Give all figures one look: colours that colour-blind readers can distinguish, sizes, legends, intervals.
 
 Colours: Okabe & Ito (2008), Color Universal Design; ordered levels and surfaces: viridis.
 """
