@@ -33,7 +33,7 @@ def annotations_in(kinds: Iterable[Any]) -> list[tuple[Any, dict[str, Any]]]:
     return found
 
 
-def as_model(kind: type, place: str, rules: ConfigDict) -> type[BaseModel]:
+def as_model(kind: type, place: str) -> type[BaseModel]:
     """Return the model whose fields a config has: frozen, and it refuses unknown keys.
 
     Raises:
@@ -77,7 +77,7 @@ def _of_dataclass(kind: type) -> type[BaseModel]:
             continue
         inner = hints[one.name]
         nested = is_nested(inner)
-        inner = as_model(inner, one.name, ConfigDict()) if nested else inner
+        inner = as_model(inner, one.name) if nested else inner
         default: Any = ...
         if one.default_factory is not dataclasses.MISSING:
             default = Field(default_factory=partial(_from_factory, one.default_factory, inner if nested else None))
