@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from typing import Any
 
 USUAL_EXPERIMENT = "fusion_only"  # what the original trains where its --experiment-type is not given
-_ROOTS = ("data", "model", "synergy", "training")
 _MOVED = {  # key of the original -> key of this study
     "data.dir": "data.path",
     "data.batch_size": "training.batch_size",

@@ -51,7 +51,7 @@ def write_figures(
         analysis: Of all conditions.
         folder: Where to.
         plots: Names; none: all that apply.
-        formats: Of FORMATS.
+        formats: of `catalog.FIGURE_FORMATS`.
         where: Parameter -> value, as it is written: only conditions with these values are drawn. Their ranks, verdicts
             and losses are still those among all conditions.
         options: What the plots show.

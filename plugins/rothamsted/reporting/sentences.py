@@ -12,7 +12,6 @@ from collections.abc import Iterable
 from rothamsted.analysis.left_out import left_out_words, over_words
 from rothamsted.analysis.values import Analysis, ConditionSummary, Confirmed, FactorEffects, Luck
 from rothamsted.statistics import Interval
-from rothamsted.statistics.centres import with_article
 from rothamsted.wording import (
     GAP,
     SCALES,
@@ -158,18 +157,6 @@ def shares_words(effects: FactorEffects, metric: str) -> str:
     factors = {row.source for row in effects.rows if row.kind == "factor"}
     words = [f"{percent(share)} {_source(name, factors)}" for name, share in shares if math.isfinite(share)]
     return f"Of the variance of {metric}, {joined(words)}." if words else ""
-
-
-def measured(analysis: Analysis, found: ConditionSummary | None) -> str:
-    """Write a condition's mean with its interval, method and n, in words."""
-    metric, what = analysis.dataset.objective.metric, analysis.over_words
-    if found is None or found.n == 0:
-        return f"without {with_article(what)} {metric}"
-    if found.interval is None:
-        why = "one replicate: no interval" if found.n == 1 else found.note or "no interval"
-        shown = metric if what == "mean" else f"{what} {metric}"
-        return f"{shown} {number(found.value)} ({why}){adjusted_words(found)}"
-    return f"{what} {metric} {with_interval(found.interval)}{adjusted_words(found)}"
 
 
 def adjusted_words(found: ConditionSummary) -> str:

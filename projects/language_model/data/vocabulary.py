@@ -17,7 +17,6 @@ from projects.files.reading import is_there, read_text, reading
 
 END = "<|endoftext|>"
 TOKENIZER, VOCAB, MERGES = "tokenizer.json", "vocab.json", "merges.txt"
-N_BYTES = 256
 MOST_ENTRIES = 1 << 24  # the largest vocabularies in use have some 300,000
 _WAY_OUT = "make it with the tokenizers package"
 

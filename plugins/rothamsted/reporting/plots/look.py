@@ -123,22 +123,6 @@ def legend_below(figure: Figure, handles: Sequence[Any], labels: Sequence[str], 
     )
 
 
-def note(axes: Any, text: str, *, corner: str = "upper right") -> None:
-    """Write a short remark into a corner of the axes, on a white ground."""
-    vertical, horizontal = corner.split()
-    axes.text(
-        0.985 if horizontal == "right" else 0.015,
-        0.975 if vertical == "upper" else 0.03,
-        text,
-        transform=axes.transAxes,
-        ha=horizontal,
-        va="top" if vertical == "upper" else "bottom",
-        fontsize=SMALL,
-        color="#404040",
-        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1.5},
-    )
-
-
 def write_beside(axes: Any, places: np.ndarray, texts: Sequence[str], others: np.ndarray, *, color: Any) -> None:
     """Write a short text beside each point, on the first free side; without room it is left out.
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rothamsted.analysis.values import Analysis
-from rothamsted.catalog import FIGURE_FORMATS, PLOTS
+from rothamsted.catalog import PLOTS
 from rothamsted.errors import UserError
 from rothamsted.registries import load
 from rothamsted.remembered import remembered
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 DEFAULTS = PlotOptions()
-FORMATS = FIGURE_FORMATS
 DPI = 300  # of a PNG
 _INCH = 25.4  # mm
 _CANVASES = {
@@ -102,7 +101,7 @@ def render_files(
     Args:
         name: Name of the plot.
         analysis: What is drawn.
-        formats: Formats of FORMATS.
+        formats: formats of `catalog.FIGURE_FORMATS`.
         options: What a reader has chosen.
         width_mm: Width of the figure; None: 173 mm, the column of a report.
         dpi: Dots per inch of a PNG.
