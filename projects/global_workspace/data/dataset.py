@@ -32,12 +32,6 @@ class Split:
         """Return the number of items."""
         return len(self.synergy)
 
-    @property
-    def synergy_value(self) -> np.ndarray:
-        """Return the targets as one number in [0, 1], float32 (n,). Target j counts 2^j, divided by the largest."""
-        weights = 2.0 ** np.arange(self.synergy.shape[1])
-        return (self.synergy @ weights / weights.sum()).astype(np.float32)
-
 
 @dataclass(frozen=True, kw_only=True)
 class WorkspaceData:
