@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -229,18 +229,6 @@ def pareto_table(analysis: Analysis) -> Table:
     ]
     first = ("condition", "label", "on_pareto_set", "frequency")
     return Table(name="pareto", columns=(*first, *columns, "n_resamples", "method"), rows=tuple(rows))
-
-
-TABLES: Mapping[str, Callable[[Analysis], Table]] = {
-    "conditions": conditions_table,
-    "replicates": replicates_table,
-    "metrics": metrics_table,
-    "pareto": pareto_table,
-    "comparisons": comparisons_table,
-    "luck": luck_table,
-    "effects": effects_table,
-    "means": means_table,
-}
 
 
 def conditions_by_number(analysis: Analysis) -> dict[int, Condition]:
