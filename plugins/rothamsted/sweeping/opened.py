@@ -184,7 +184,7 @@ def with_rows(study: Study | ForeignStudy, rows: Mapping[str, int]) -> Study | F
     return study.with_rows(rows) if rows and isinstance(study, Study) else study
 
 
-def queue_of(sweep: Sweep, *, create: bool = False) -> Queue:
+def queue_of(sweep: Sweep) -> Queue:
     """Return the queue of a sweep's trials in its storage."""
     return open_queue(
         sweep.storage,
@@ -194,7 +194,6 @@ def queue_of(sweep: Sweep, *, create: bool = False) -> Queue:
         seed=sweep.sampler.seed,
         directions=[objective.direction for objective in sweep.objectives],
         pruner=None if sweep.pruner is None else sweep.pruner.plain,
-        create=create,
     )
 
 

@@ -77,11 +77,9 @@ def computed(analysis: Analysis, number: int, metric: str, axis: Axis, smooth: S
     )
 
 
-def replicates_of(
-    analysis: Analysis, number: int, metric: str, axis: Axis, smooth: Smooth | None = None
-) -> tuple[PlainCurve, ...]:
+def replicates_of(analysis: Analysis, number: int, metric: str, axis: Axis) -> tuple[PlainCurve, ...]:
     """Return the curve of each replicate of a condition that finished."""
-    curves = curves_of(members_of(analysis.dataset)[number], metric, axis, smooth)
+    curves = curves_of(members_of(analysis.dataset)[number], metric, axis)
     kept = [(x[np.isfinite(y)], y[np.isfinite(y)]) for x, y in curves]
     return tuple(PlainCurve(x=x[thinned(len(x))], y=y[thinned(len(x))]) for x, y in kept if len(x) > 1)
 

@@ -79,9 +79,9 @@ def _svg(name: str, data: Any) -> str:
     return tidy_svg(buffer.getvalue(), name=name, title=plot.title)
 
 
-def render_svg(name: str, analysis: Analysis, options: PlotOptions = DEFAULTS) -> str:
+def render_svg(name: str, analysis: Analysis) -> str:
     """Draw one plot as SVG; see `render`."""
-    return render(name, analysis, options).svg
+    return render(name, analysis).svg
 
 
 def render_files(

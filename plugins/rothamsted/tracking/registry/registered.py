@@ -122,9 +122,7 @@ class ModelRegistry:
             if not token:
                 return sorted(found, key=lambda version: int(version.version))
 
-    def create_version(
-        self, name: str, *, model_uri: str, run_id: str, tags: Mapping[str, str], description: str = ""
-    ) -> FoundVersion:
+    def create_version(self, name: str, *, model_uri: str, run_id: str, tags: Mapping[str, str]) -> FoundVersion:
         """Register a logged model as a new version. Version and tags appear together, or not at all.
 
         Args:
@@ -132,10 +130,9 @@ class ModelRegistry:
             model_uri: `models:/m-…` of a logged model, or the place of any model's files.
             run_id: The run that the model belongs to.
             tags: Tags of the version, by which a repeated call recognises it.
-            description: Markdown, at most MAX_DESCRIPTION_LENGTH characters.
 
         Raises:
-            StoreError: no such model, a tag or description that the registry cannot hold, no answer.
+            StoreError: no such model, a tag that the registry cannot hold, no answer.
         """
         self._check_current()
         checked = {key: checked_version_tag(key, value) for key, value in tags.items()}
@@ -143,7 +140,7 @@ class ModelRegistry:
         made = self._call(
             f"register {model_uri} as a version of {name!r}",
             lambda: self._client.create_model_version(
-                name, model_uri, run_id, tags=checked, description=short(description), model_id=logged_id
+                name, model_uri, run_id, tags=checked, description="", model_id=logged_id
             ),
         )
         return version_of(made)
