@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from rothamsted import places
 from rothamsted.analysis.analyze import Settings, analyze
-from rothamsted.analysis.only import matching, only
 from rothamsted.analysis.values import Analysis, Axis, Dataset
 from rothamsted.analysis.versus import versus
 from rothamsted.calls import frames
 from rothamsted.calls.described import DescribedSweep
 from rothamsted.calls.estimate import ConditionEstimate, best_of, confirmed_of
-from rothamsted.catalog import CORRECTIONS, PLOTS, TESTS
+from rothamsted.catalog import CORRECTIONS, TESTS
 from rothamsted.errors import UserError
 from rothamsted.suggest import known_names
 from rothamsted.unsaved import UnsavedDatabases
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     from rothamsted.promotion.judge.policy import Policy
     from rothamsted.search import OptunaStudy
 
-_KINDS = {"intervals": "forest", "bands": "curves"}  # the names of a call -> those of `catalog.PLOTS`
 _AXES: Mapping[str, Axis] = {"step": "step", "epoch": "epoch", "samples": "samples", "seconds": "seconds"}
 Read = Callable[[Collection[str]], Dataset]  # the dataset with the curves of these metrics; none: the usual ones
 
@@ -63,10 +61,8 @@ class Result:
         """Give the name of the sweep, or of the runs.
 
         Example:
-            >>> import rothamsted as rt
-            >>> result = rt.analyze([{"lr": 0.1, "loss": 1.0}], group_by=["lr"], metric="loss")
-            >>> result.name
-            'results'
+            >>> rt.load("parabola").name  # doctest: +SKIP
+            'parabola'
         """
         return self.dataset.name
 
@@ -75,10 +71,7 @@ class Result:
         """Give the id of the sweep's run in MLflow; it is empty if there is none.
 
         Example:
-            >>> import rothamsted as rt
-            >>> result = rt.analyze([{"lr": 0.1, "loss": 1.0}], group_by=["lr"], metric="loss")
-            >>> result.run_id
-            ''
+            >>> mlflow.get_run(rt.load("parabola").run_id).data.metrics  # doctest: +SKIP
         """
         return self.dataset.run_id
 
@@ -87,9 +80,7 @@ class Result:
         """Say whether nothing is left to do. After a timeout it is False; the same call then goes on.
 
         Example:
-            >>> import rothamsted as rt
-            >>> result = rt.analyze([{"lr": 0.1, "loss": 1.0}], group_by=["lr"], metric="loss")
-            >>> result.is_complete
+            >>> rt.load("parabola").is_complete  # doctest: +SKIP
             True
         """
         return self.dataset.is_complete
@@ -291,25 +282,9 @@ class Result:
         Example:
             >>> rt.load("net").plot("curves", metric="acc").savefig("acc.png")  # doctest: +SKIP
         """
-        from rothamsted.calls.notebook import show_figures
-        from rothamsted.reporting.plots import NotApplicable, PlotOptions, drawn
+        from rothamsted.calls.plotted import plotted
 
-        show_figures()
-        name = _KINDS.get(kind, kind)
-        if name not in PLOTS:
-            raise UserError(f"plot: kind={kind!r}: {known_names(kind, [*_KINDS, *PLOTS])}")
-        found = self.analysis
-        if metric is not None and metric not in found.metrics and metric != self._metric:
-            raise UserError(f"plot: metric={metric!r}: {known_names(metric, found.metrics)}")
-        if metric is not None and name == "curves":
-            dataset = self.with_curves([metric])
-            found = found if dataset is self.dataset else analyze(dataset, self.settings)
-        if where:
-            found = only(found, matching(found.dataset, {key: str(value) for key, value in where.items()}))
-        try:
-            return drawn(name, found, PlotOptions(metric=metric), axes=ax)
-        except NotApplicable as reason:
-            raise UserError(f"plot: {kind}: {reason}") from None
+        return plotted(self, kind, metric=metric, where=where, axes=ax)
 
     def report(self, path: str | Path | None = None) -> Path:
         """Write the report, one HTML file, and return its path.
@@ -401,11 +376,7 @@ class Result:
             UserError: one of them was not logged.
 
         Example:
-            >>> import rothamsted as rt
-            >>> rows = [{"lr": lr, "seed": seed, "loss": lr + seed / 100} for lr in (0.1, 0.5) for seed in (0, 1, 2)]
-            >>> result = rt.analyze(rows, group_by=["lr"], replicate_by="seed", metric="loss")
-            >>> result.with_curves([]) is result.dataset  # nothing to read
-            True
+            >>> rt.load("net").with_curves(["acc"]).replicates[0].series["acc"].values  # doctest: +SKIP
         """
         replicates = self.dataset.replicates
         if all(frames.has_curve(self.dataset, metric, samples=samples) for metric in metrics):
