@@ -31,7 +31,7 @@ def measure(n_replicates: int) -> dict[str, Any]:
 
 
 def figures_of(n: int, found: dict[str, Any]) -> list[Figure]:
-    """The figures of one size."""
+    """Return the figures of one size."""
     seconds, name = found["seconds"], f"{n:,} replicates"
     a_run = seconds["read"] / found["n_runs"]
     by_client = seconds["client"] / found["n_by_client"]

@@ -31,7 +31,7 @@ def timed(seconds: dict[str, float], name: str, call: Callable[[], _T]) -> _T:
 
 
 def measure(sweep: str, n_by_client: int) -> dict[str, Any]:
-    """Seconds of each stage, size of the report, peak memory, and the seconds a run that MLflow's client takes."""
+    """Measure the seconds of each stage, report size, peak memory, and the seconds a run that MLflow's client takes."""
     seconds: dict[str, float] = {}
     uri = tracking_uri()
     dataset = timed(seconds, "read", lambda: read_sweep(sweep, uri=uri))

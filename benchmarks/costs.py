@@ -6,7 +6,8 @@
 
 A sweep is run twice, and the second time counts: by then JAX has compiled, and the data are made. One that takes over
 two minutes is run once, since that hardly matters there. Databases and reports lie in a temporary folder, or with
---keep in one folder for each sweep. On a machine that does something else nothing is written, unless --busy is given.
+--keep in one folder for each sweep. With --write nothing is
+measured on a machine that does something else, unless --busy is given.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ _TIMED = re.compile(r"(\d+) min(?: (\d+) s)? on \w+(?: \w+)? cores|(\d+) s on \w
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:
-    """What one run of a sweep took.
+    """Holds what one run of a sweep took.
 
     Attributes:
         seconds: of the clock, from the command to its end.
@@ -51,7 +52,7 @@ class Cost:
 
 
 def counts(sweep: Sweep) -> str:
-    """How many trainings a sweep has, in words.
+    """Say in words how many trainings a sweep has.
 
     Example:
         16 conditions x 3 seeds, 10 fresh seeds for the best: 58 trainings
@@ -70,7 +71,7 @@ def counts(sweep: Sweep) -> str:
 
 
 def in_words(seconds: float) -> str:
-    """Seconds as a header has them: 18 s, 3 min 20 s.
+    """Write seconds as a header has them: 18 s, 3 min 20 s.
 
     Example:
         >>> in_words(17.6), in_words(200)
@@ -83,7 +84,7 @@ def in_words(seconds: float) -> str:
 
 
 def line(sweep: Sweep, cost: Cost) -> str:
-    """The line `Cost:` of a sweep file, wrapped."""
+    """Write the line `Cost:` of a sweep file, wrapped."""
     took = f"{in_words(cost.seconds)} on {cost.n_cores} cores, {in_words(cost.processor)} of processor time"
     words, lines = f"Cost: {counts(sweep)}; {took} (python -m benchmarks.costs).".split(" "), ["#"]
     for word in words:
@@ -94,7 +95,7 @@ def line(sweep: Sweep, cost: Cost) -> str:
 
 
 def with_line(text: str, new: str) -> str:
-    """The text of a sweep file with another line `Cost:`."""
+    """Return the text of a sweep file with another line `Cost:`."""
     if len(_COST.findall(text)) != 1:
         raise ValueError("the opening comment has no line, or several lines, `# Cost: …`")
     return _COST.sub(lambda _: new, text)
@@ -139,7 +140,7 @@ def _why(done: subprocess.CompletedProcess[str]) -> str:
 
 
 def stated_seconds(text: str) -> float:
-    """What a header says now; infinity where it gives no time in this program's words."""
+    """Return what a header says now; infinity if it gives no time in this program's words."""
     found = _TIMED.search(" ".join("".join(_COST.findall(text)).replace("\n#  ", "").split()))
     if found is None:
         return float("inf")

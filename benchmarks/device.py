@@ -49,7 +49,7 @@ N_TOKENS = 2_000_000  # drawn at random: they cost what text costs
 
 @dataclass(frozen=True, kw_only=True)
 class Sizes:
-    """How much is measured."""
+    """Says how much is measured."""
 
     populations: tuple[int, ...] = (1, 4, 16, 64, 256, 1024)
     perceptron: dict[str, Any]
@@ -77,7 +77,7 @@ QUICK = Sizes(
 
 
 def population_figures(sizes: Sizes) -> list[Figure]:
-    """Members a second of each population over one at a time, and how far their metrics are apart.
+    """Measure members a second of each population over one at a time, and how far their metrics are apart.
 
     Every compiled call runs once before it is timed. Learning rates are far from the edge of stability, where rounding
     would decide.
@@ -116,7 +116,7 @@ def _trained(configs: Sequence[Perceptron]) -> tuple[float, np.ndarray]:
 
 
 def transformer_figures(sizes: Sizes, device: str, *, is_compiled: bool) -> list[Figure]:
-    """Updates of the study and of a plain loop, over random tokens."""
+    """Measure updates of the study and of a plain loop, over random tokens."""
     with TemporaryDirectory() as folder:
         paths = {part: Path(folder) / f"{part}.bin" for part in ("train", "val")}
         rng = np.random.default_rng(0)
@@ -139,7 +139,7 @@ def transformer_figures(sizes: Sizes, device: str, *, is_compiled: bool) -> list
 
 
 def picture_figures(sizes: Sizes, device: str) -> list[Figure]:
-    """Whole trainings of EfficientNet-B0, measuring included, and of a plain loop."""
+    """Measure whole trainings of EfficientNet-B0, measuring included, and of a plain loop."""
     config = Pictures.model_validate({**sizes.pictures, "device": device, "model": {"family": "efficientnet_b0"}})
     images.run_to_its_end(train_on_pictures([config.model_copy(update={"epochs": 1})]))  # makes pictures, warms
     pairs = images.in_turn(
@@ -162,14 +162,14 @@ def picture_figures(sizes: Sizes, device: str) -> list[Figure]:
 
 
 def gpu_name() -> str | None:
-    """The GPU that torch or JAX finds; None where neither finds one."""
+    """Name the GPU that torch or JAX finds; None if neither finds one."""
     if torch.cuda.is_available():
         return torch.cuda.get_device_name()
     return jax.devices()[0].device_kind if jax.default_backend() == "gpu" else None
 
 
 def measure(sizes: Sizes, device: str, *, is_compiled: bool) -> tuple[list[Figure], list[str]]:
-    """All three parts: their figures, and one line for each part that cannot run."""
+    """Measure all three parts: return their figures, and one line for each part that cannot run."""
     parts: dict[str, Callable[[], list[Figure]]] = {
         "populations": lambda: population_figures(sizes),
         "language model": lambda: transformer_figures(sizes, device, is_compiled=is_compiled),
@@ -191,7 +191,7 @@ def measure(sizes: Sizes, device: str, *, is_compiled: bool) -> tuple[list[Figur
 
 
 def markdown(figures: Sequence[Figure]) -> str:
-    """The table."""
+    """Write the table."""
     lines = ["| figure | value | target | how |", "|---|---|---|---|"]
     for figure in figures:
         verdict = {True: "reached", False: "**missed**", None: ""}[figure.is_reached]

@@ -25,7 +25,7 @@ N_RUNS, MOST_MINUTES = 1000, 30.0  # of the whole sweep
 
 
 def document(runs: int, workers: int, vae_steps: int) -> dict[str, Any]:
-    """The shipped sweep, cut to two scales, two seeds and as many widths as that leaves."""
+    """Return the shipped sweep, cut to two scales, two seeds and as many widths as that leaves."""
     sweep: dict[str, Any] = yaml.safe_load(SWEEP.read_text(encoding="utf-8"))
     n_seeds = 2
     n_widths = max(1, runs // n_seeds // 2)
@@ -39,7 +39,10 @@ def document(runs: int, workers: int, vae_steps: int) -> dict[str, Any]:
 
 
 def measure(runs: int, workers: int, processes: int, vae_steps: int) -> tuple[SampledSweep, np.ndarray]:
-    """The sweep, then processes of their own: seconds, (call,). Data are made, and functions compiled, before both."""
+    """Time the sweep, then processes of their own: seconds, (call,).
+
+    Data are made, and functions compiled, before both.
+    """
     with benchmark_project(STUDY) as project:
         cut = document(runs, workers, vae_steps)
         _seconds_of_process(project, cut["parameters"], seed=0)  # makes the data, fills JAX's cache
@@ -49,7 +52,7 @@ def measure(runs: int, workers: int, processes: int, vae_steps: int) -> tuple[Sa
 
 
 def figures(sweep: SampledSweep, processes: np.ndarray) -> list[Figure]:
-    """Rates, their ratio, and how long 1,000 runs take at this rate."""
+    """Return rates, their ratio, and how long 1,000 runs take at this rate."""
     warm, process = 1 / sweep_seconds_per_training(sweep), float(np.median(processes))
     n_workers = len(sweep.workers)
     return [

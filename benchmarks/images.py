@@ -38,7 +38,7 @@ SIDE_OF_PHOTOGRAPHS, SIDE_AS_READ = 256, 64  # pixels
 
 
 class Cost(NamedTuple):
-    """What something took."""
+    """Holds what something took."""
 
     cpu_seconds: float
     wall_seconds: float
@@ -52,13 +52,13 @@ def timed(work: Callable[[], object]) -> Cost:
 
 
 def run_to_its_end(training: Iterator[object]) -> None:
-    """A study's training, its files not asked for."""
+    """Run a study's training to its end, its files not asked for."""
     for _ in training:
         pass
 
 
 def in_turn(study: Callable[[], object], plain: Callable[[], object], rounds: int) -> list[tuple[Cost, Cost]]:
-    """Pairs of a study's cost and a plain loop's; every second pair begins with the loop."""
+    """Return pairs of a study's cost and a plain loop's; every second pair begins with the loop."""
     pairs = []
     for index in range(rounds):
         first, second = (study, plain) if index % 2 == 0 else (plain, study)
@@ -68,12 +68,12 @@ def in_turn(study: Callable[[], object], plain: Callable[[], object], rounds: in
 
 
 def ratio_of(pairs: Sequence[tuple[Cost, Cost]], name: str) -> float:
-    """The median over pairs of the study's cost over the loop's."""
+    """Return the median over pairs of the study's cost over the loop's."""
     return statistics.median(getattr(study, name) / getattr(plain, name) for study, plain in pairs)
 
 
 def take_batches(config: Config) -> None:
-    """All batches of a training as its network takes them, and nothing else."""
+    """Take all batches of a training as its network takes them, and do nothing else."""
     data = load_images(config.data)
     images = on_device(data, "train", torch.device("cpu"))
     mean, std = channel_scaling(config.model.family, data.train.images)
@@ -84,7 +84,7 @@ def take_batches(config: Config) -> None:
 
 
 def reading(n_images: int) -> tuple[Cost, Cost]:
-    """Decoding photographs from JPEG files the first time, and taking them from what was kept."""
+    """Time decoding photographs from JPEG files the first time, and taking them from what was kept."""
     rng = np.random.default_rng(0)
     with tempfile.TemporaryDirectory() as folder:
         files = [Path(folder) / f"{index:05d}.jpg" for index in range(n_images)]

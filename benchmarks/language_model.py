@@ -35,24 +35,24 @@ N_WARM = 5  # updates before the first pair: imports, database tables, compiled 
 
 
 class Taken(NamedTuple):
-    """What a training took."""
+    """Holds what a training took."""
 
     wall_seconds: float
     cpu_seconds: float  # of all threads of this process
 
     @classmethod
     def since(cls, start: Taken) -> Taken:
-        """What has passed since a reading of the clocks."""
+        """Return what has passed since a reading of the clocks."""
         return cls(time.perf_counter() - start.wall_seconds, time.process_time() - start.cpu_seconds)
 
     @classmethod
     def now(cls) -> Taken:
-        """A reading of both clocks."""
+        """Return a reading of both clocks."""
         return cls(time.perf_counter(), time.process_time())
 
 
 def plain_run(config: Config) -> Taken:
-    """A plain loop of as many updates, that looks at validation tokens as often."""
+    """Run a plain loop of as many updates, that looks at validation tokens as often."""
     at = set(measured_steps(config))
     loop = PlainLoop(config)
     synchronize(loop.device)
@@ -67,7 +67,7 @@ def plain_run(config: Config) -> Taken:
 
 
 def update_costs(config: Config, n_stretches: int) -> np.ndarray:
-    """Updates of the study and of the plain loop in turn: (stretch, way, clock) seconds; study first, wall first.
+    """Time updates of the study and of the plain loop in turn: (stretch, way, clock) seconds; study first, wall first.
 
     Both train beside each other in one process, a few updates at a time, so that what else the machine does meets both.
     """
@@ -91,7 +91,7 @@ def update_costs(config: Config, n_stretches: int) -> np.ndarray:
 
 
 def update_figures(config: Config, costs: np.ndarray) -> list[Figure]:
-    """Tokens a second in updates alone, the study's share of the device's peak, and its CPU time over the loop's."""
+    """Measure updates alone: tokens a second, share of the device's peak, and CPU time over the loop's."""
     n_tokens = N_UPDATES_IN_TURN * config.batch_size * config.context_length
     study, plain = n_tokens / np.median(costs[..., 0], axis=0)
     ratios = costs[:, 0, 1] / costs[:, 1, 1]
@@ -111,7 +111,7 @@ def update_figures(config: Config, costs: np.ndarray) -> list[Figure]:
 
 
 def tracked_run(config: Config, folder: Path) -> Taken:
-    """The study by hand: an MLflow run with all metrics, samples of text, exports and plots."""
+    """Run the study by hand: an MLflow run with all metrics, samples of text, exports and plots."""
     study = load_study(f"python -m projects.{STUDY.name}", REPOSITORY)
     began = Taken.now()
     ending = run_by_hand(study, config, root=folder)
@@ -122,7 +122,7 @@ def tracked_run(config: Config, folder: Path) -> Taken:
 
 
 def figures(config: Config, updates: np.ndarray, plain: np.ndarray, tracked: np.ndarray) -> list[Figure]:
-    """Tokens a second of both, and what the study takes of the plain loop's time.
+    """Return tokens a second of both, and what the study takes of the plain loop's time.
 
     Args:
         config: what was trained.

@@ -19,7 +19,7 @@ MOST_KIB_A_REPLICATE = 1.0  # 1 MiB in 1,000 replicates: the size of what an all
 
 @dataclass(frozen=True, kw_only=True)
 class Growth:
-    """The memory of one process over a sweep."""
+    """Holds the memory of one process over a sweep."""
 
     early_mib: float  # resident set after the first hundredth of the replicates
     warm_mib: float  # when warm
@@ -29,7 +29,7 @@ class Growth:
 
 
 def growth_of(sweep: SampledSweep, process: ProcessTrace) -> Growth:
-    """How the resident set of a process moved between the warm-up's end and the last claim."""
+    """Say how the resident set of a process moved between the warm-up's end and the last claim."""
     done = sweep.n_replicates_a_trial * np.arange(len(sweep.claimed))
     first = int(len(done) * WARM_FRACTION)
     stretch = (process.times >= sweep.claimed[first]) & (process.times <= sweep.claimed[-1])
@@ -48,7 +48,7 @@ def growth_of(sweep: SampledSweep, process: ProcessTrace) -> Growth:
 
 
 def figures_of(name: str, growth: Growth) -> list[Figure]:
-    """The figures of one process."""
+    """Return the figures of one process."""
     return [
         Figure(name=f"{name}, early", value=growth.early_mib, unit="MiB", note="resident set, 1% of replicates done"),
         Figure(name=f"{name}, when warm", value=growth.warm_mib, unit="MiB", note=f"{WARM_FRACTION:.0%} done"),

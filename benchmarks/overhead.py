@@ -30,7 +30,7 @@ MOST_GROWTH = 1.15  # last 300 replicates over first 300 by CPU time; one sweep 
 
 @dataclass(frozen=True, kw_only=True)
 class Trend:
-    """How the cost of a replicate changes over one sweep, by CPU and by wall time."""
+    """Says how the cost of a replicate changes over one sweep, by CPU and by wall time."""
 
     first_ms: float  # mean over the first stretch, after warming
     last_ms: float  # mean over the last stretch
@@ -38,12 +38,12 @@ class Trend:
 
     @property
     def ratio(self) -> float:
-        """Cost at the end over cost at the beginning."""
+        """Return cost at the end over cost at the beginning."""
         return self.last_ms / self.first_ms
 
 
 def sweep_document(n_replicates: int, n_workers: int) -> dict[str, Any]:
-    """A random search over the trivial objective, with about so many replicates."""
+    """Return a random search over the trivial objective, with about so many replicates."""
     return {
         "name": "overhead",
         "study": "trivial",
@@ -57,13 +57,13 @@ def sweep_document(n_replicates: int, n_workers: int) -> dict[str, Any]:
 
 
 def measure_engine(n_replicates: int, n_workers: int) -> SampledSweep:
-    """The engine: one sweep, its own worker processes."""
+    """Measure the engine: one sweep, its own worker processes."""
     with benchmark_project(TRIVIAL) as project:
         return run_sampled(project, sweep_document(n_replicates, n_workers))
 
 
 def measure_fluent(n_trials: int, *, has_intervals: bool) -> dict[str, np.ndarray]:
-    """The fluent way: wall and CPU seconds per replicate, (trial,) each, in a process that has imported all."""
+    """Measure the fluent way: wall and CPU seconds per replicate, (trial,) each, in a process that has imported all."""
     with benchmark_project(TRIVIAL) as project:
         arguments = ["--trials", str(n_trials), "--replicates", str(N_REPLICATES_A_TRIAL)]
         output = project.run("benchmarks.fluent_loop", *arguments, "--intervals", str(has_intervals).lower())
@@ -72,7 +72,7 @@ def measure_fluent(n_trials: int, *, has_intervals: bool) -> dict[str, np.ndarra
 
 
 def measure_mlflow_run(n_calls: int) -> np.ndarray:
-    """`mlflow run --env-manager local` per replicate: wall seconds, (call,); migrating the store left out."""
+    """Time `mlflow run --env-manager local` per replicate: wall seconds, (call,); migrating the store is left out."""
     with benchmark_project(TRIVIAL) as project:
         project.run("mlflow", "experiments", "search")  # makes the tables
         seconds = []
@@ -87,7 +87,7 @@ def measure_mlflow_run(n_calls: int) -> np.ndarray:
 
 
 def trend_of(sweep: SampledSweep, *, is_cpu: bool) -> Trend:
-    """The trend over a sweep of one worker: a trial costs from its claim to the next one's."""
+    """Return the trend over a sweep of one worker: a trial costs from its claim to the next one's."""
     at = sweep.claimed[min(N_TRIALS_TO_WARM, len(sweep.claimed) // 4) :]
     if is_cpu:
         at = sweep.workers[0].cpu_at(at)
@@ -105,14 +105,14 @@ def trend_of(sweep: SampledSweep, *, is_cpu: bool) -> Trend:
 
 @dataclass(frozen=True, kw_only=True)
 class Scaling:
-    """What a second worker brings, and what this machine lets a second process bring at all."""
+    """Says what a second worker brings, and what this machine lets a second process bring at all."""
 
     two_workers: np.ndarray  # (round,) throughput of two workers of one sweep over that of one
     two_sweeps: np.ndarray  # (round,) of two sweeps at once that share no database, one worker each: the ceiling
 
 
 def measure_scaling(n_replicates: int, n_rounds: int) -> Scaling:
-    """One worker, two workers, and two sweeps that share nothing: one after the other, each time."""
+    """Measure one worker, two workers, and two sweeps that share nothing: one after the other, each time."""
     rounds = [_measure_round(n_replicates) for _ in range(n_rounds)]
     return Scaling(
         two_workers=np.array([two / one for one, two, _ in rounds]),
@@ -128,7 +128,7 @@ def _measure_round(n_replicates: int) -> tuple[float, float, float]:
 
 
 def engine_figures(sweeps: Sequence[SampledSweep], scaling: Scaling) -> list[Figure]:
-    """What a replicate costs through the engine, what a second worker brings, and whether the cost grows."""
+    """Return what a replicate costs through the engine, what a second worker brings, and whether the cost grows."""
     one = sorted(sweeps, key=lambda sweep: sweep.seconds_per_replicate)[len(sweeps) // 2]
     return [
         Figure(
@@ -166,7 +166,7 @@ def engine_figures(sweeps: Sequence[SampledSweep], scaling: Scaling) -> list[Fig
 def comparison_figures(
     engine_seconds: float, fluent: Mapping[str, np.ndarray], bare: Mapping[str, np.ndarray], mlflow_run: np.ndarray
 ) -> list[Figure]:
-    """The other two ways, and how many times the engine's seconds per replicate they take."""
+    """Return figures of the other two ways, and how many times the engine's seconds per replicate they take."""
     wall, bare_wall = float(fluent["wall_seconds"].mean()), float(bare["wall_seconds"].mean())
     cpu, called = float(fluent["cpu_seconds"].mean()), float(np.median(mlflow_run))
     unit = "ms/replicate"

@@ -34,7 +34,7 @@ WHOLE = (N_POINTS, N_POINTS, N_POINTS, N_POINTS)
 
 @dataclass(frozen=True, kw_only=True)
 class Audit:
-    """What is wrong with the record of a grid, in runs.
+    """Counts what is wrong with the record of a grid, in runs.
 
     Attributes:
         lost: cells without a finished run that has both curves whole.
@@ -50,7 +50,7 @@ class Audit:
 
     @property
     def is_exact(self) -> bool:
-        """Each cell once, and nothing else."""
+        """Say whether each cell is there once, and nothing else."""
         return (self.lost, self.doubled, self.broken, self.left_running) == (0, 0, 0, 0)
 
     def __str__(self) -> str:

@@ -20,12 +20,12 @@ PAUSE_SECONDS = {"timed": 0.0, "grid": 0.01, "killed": 0.03}  # at each of a tra
 
 
 class PeerError(RuntimeError):
-    """A peer cannot be measured here; the message is one line."""
+    """Says in one line why a peer cannot be measured here."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """One search in a folder of its own, with MLflow's tables made already."""
+    """Holds one search in a folder of its own, with MLflow's tables made already."""
 
     folder: Path
     command: Sequence[str]
@@ -36,21 +36,21 @@ class Case:
 
     @property
     def n_cells(self) -> int:
-        """Conditions of the grid."""
+        """Count the conditions of the grid."""
         return len(self.a) * len(self.b)
 
     def noted(self) -> list[float]:
-        """When each training began, unix seconds."""
+        """Return when each training began, unix seconds."""
         path = self.folder / "notes"
         return sorted(map(float, path.read_text(encoding="utf-8").split())) if path.exists() else []
 
     def audited(self) -> Audit:
-        """What MLflow's database holds."""
+        """Return what MLflow's database holds."""
         return audit(self.folder / "mlflow.db", {(a, b) for a in self.a for b in self.b})
 
     @contextmanager
     def started(self) -> Iterator[psutil.Popen]:
-        """The command; killed with all below it where it still runs."""
+        """Start the command; at the end it is killed with all below it if it still runs."""
         with (self.folder / "output").open("w", encoding="utf-8") as output:
             process = psutil.Popen(
                 self.command, cwd=self.folder, env=self.environment, stdout=output, stderr=subprocess.STDOUT
@@ -76,7 +76,7 @@ class Case:
 
 
 def timed(case: Case) -> dict[str, Any]:
-    """One worker, trainings that take no time."""
+    """Time one worker, with trainings that take no time."""
     began = time.time()
     case.to_its_end()
     whole, notes = time.time() - began, case.noted()
@@ -88,13 +88,13 @@ def timed(case: Case) -> dict[str, Any]:
 
 
 def grid(case: Case) -> dict[str, Any]:
-    """Four workers."""
+    """Search with four workers."""
     case.to_its_end()
     return {"grid": case.audited()}
 
 
 def killed(case: Case) -> dict[str, Any]:
-    """One worker; the whole tree is killed in a training, twice, and the same command given again."""
+    """Search with one worker; kill the whole tree in a training, twice, and give the same command again."""
     half_a_training = 5 * PAUSE_SECONDS["killed"]
     for _ in range(N_KILLS):
         n_before = len(case.noted())
@@ -113,7 +113,10 @@ CASES = {"timed": timed, "grid": grid, "killed": killed}
 
 
 def kill_tree(process: psutil.Process) -> None:
-    """SIGKILL to a process and then all below it, so that it sees none of them die; nothing where it has ended."""
+    """Send SIGKILL to a process and then to all below it, so that it sees none of them die.
+
+    An ended process is left.
+    """
     try:
         tree = [process, *process.children(recursive=True)]
     except psutil.NoSuchProcess:
@@ -125,5 +128,5 @@ def kill_tree(process: psutil.Process) -> None:
 
 
 def last_line(path: Path) -> str:
-    """Of what a program wrote; empty where it wrote nothing."""
+    """Return the last line that a program wrote; empty if it wrote nothing."""
     return (path.read_text(encoding="utf-8", errors="replace").strip().splitlines() or [""])[-1][:200]

@@ -38,7 +38,7 @@ N_TIMED = 3  # a search is timed so often, and the median of each figure counts
 
 @dataclass(frozen=True, kw_only=True)
 class Peer:
-    """One way to search."""
+    """Describes one way to search."""
 
     name: str  # as --only takes it
     title: str
@@ -49,7 +49,7 @@ class Peer:
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """What was found out about a peer; `why` where something could not be. Times are medians of `N_TIMED` searches."""
+    """Holds what was measured of a peer; `why` says what could not be. Times are medians of `N_TIMED` searches."""
 
     peer: str
     cells: int
@@ -73,7 +73,7 @@ PEERS = (
 
 
 def measure(peer: Peer, cache: Path, n_cells: int, limit_seconds: float, cases: Sequence[str] = tuple(CASES)) -> Row:
-    """The cases of a peer; the row says why one cannot run."""
+    """Run the cases of a peer; the row says why one cannot run."""
     n_a = max(1, min(n_cells, peer.most_cells) // N_VALUES_OF_B)
     row = Row(peer=peer.title, cells=n_a * N_VALUES_OF_B)
     try:
@@ -93,7 +93,7 @@ def measure(peer: Peer, cache: Path, n_cells: int, limit_seconds: float, cases: 
 
 
 def medians(found: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """Of each figure of several searches.
+    """Return the median of each figure of several searches.
 
     Example:
         >>> medians([{"startup_seconds": 1.9}, {"startup_seconds": 2.4}, {"startup_seconds": 2.0}])
@@ -104,7 +104,7 @@ def medians(found: Sequence[Mapping[str, float]]) -> dict[str, float]:
 
 @contextmanager
 def prepared(peer: Peer, python: Path, name: str, n_a: int, limit_seconds: float) -> Iterator[Case]:
-    """A folder with MLflow's tables, removed at the end."""
+    """Make a folder with MLflow's tables, and remove it at the end."""
     a = [round((k + 0.5) / n_a, 4) for k in range(n_a)]
     b = [round((k + 0.5) / N_VALUES_OF_B, 4) for k in range(N_VALUES_OF_B)]
     engine = Path(rothamsted.__file__).resolve().parents[1]
@@ -131,13 +131,13 @@ def prepared(peer: Peer, python: Path, name: str, n_a: int, limit_seconds: float
 
 
 def requirements_of(environment: str, text: str) -> str:
-    """The lines of one environment: those after `# environment: NAME`, up to the next."""
+    """Return the lines of one environment: those after `# environment: NAME`, up to the next."""
     sections = text.split("# environment: ")[1:]
     return next(section.partition("\n")[2] for section in sections if section.split(maxsplit=1)[0] == environment)
 
 
 def python_of(environment: str, cache: Path) -> Path:
-    """The environment's Python; pip makes it where it is missing or its requirements have changed.
+    """Return the environment's Python; pip makes it if it is missing or its requirements have changed.
 
     Raises:
         PeerError: pip cannot install it.
@@ -158,7 +158,7 @@ def python_of(environment: str, cache: Path) -> Path:
 
 
 def markdown(rows: Sequence[Row]) -> str:
-    """The table; a dash where a peer gave no figure, and why in the last column."""
+    """Write the table; a dash if a peer gave no figure, and why in the last column."""
     ours = next((row.ms_a_replicate for row in rows if row.peer == PEERS[0].title), None)
     lines = [
         "| | ms a replicate | x ours | start-up, s | whole, s | killed twice, resumed | grid, four workers | |",

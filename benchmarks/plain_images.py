@@ -22,7 +22,7 @@ ROWS_MEASURED_AT_ONCE = 4096
 
 
 def classify_images(config: Config) -> None:
-    """What one would write by hand: the same network, optimiser, batches, measurements and memory format."""
+    """Train what one would write by hand: the same network, optimiser, batches, measurements and memory format."""
     data, device = load_images(config.data), settle(config)
     x, val_x = (torch.from_numpy(part.images.copy()).to(device) for part in (data.train, data.val))
     y, val_y = (torch.from_numpy(part.labels.copy()).to(device) for part in (data.train, data.val))
@@ -53,7 +53,7 @@ def classify_images(config: Config) -> None:
 
 
 def classify_characters(config: CharactersConfig) -> None:
-    """The same of `emnist_mlp`: layers, AdamW without decay, batches and measurements of its default config."""
+    """Train the same as `emnist_mlp`: layers, AdamW without decay, batches and measurements of its default config."""
     data = load_dataset(config.data)
     parts = [(torch.from_numpy(part.x.copy()), torch.from_numpy(part.y.copy())) for part in data[:3]]
     x, y = parts[0]

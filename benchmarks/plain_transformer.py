@@ -13,7 +13,7 @@ from projects.language_model.model import Transformer
 
 
 class PlainLoop:
-    """One training; it looks at as many validation tokens as the study, and keeps the losses."""
+    """Trains once; it looks at as many validation tokens as the study, and keeps the losses."""
 
     def __init__(self, config: Config) -> None:
         """Untrained."""
@@ -26,7 +26,7 @@ class PlainLoop:
         self.rng, self.losses = np.random.default_rng(config.seed), []
 
     def update(self, n: int) -> None:
-        """Some updates."""
+        """Make some updates."""
         tokens, config = self.tokens.train, self.config
         for _ in range(n):
             self.optimizer.zero_grad()
@@ -38,7 +38,7 @@ class PlainLoop:
 
     @torch.inference_mode()
     def look(self) -> None:
-        """The loss of validation sequences."""
+        """Measure the loss of validation sequences."""
         tokens, size = self.tokens.val, self.config.batch_size
         starts = np.linspace(0, len(tokens) - self.config.context_length - 1, self.config.eval_sequences).astype(int)
         chunks = [starts[i : i + size] for i in range(0, len(starts), size)]

@@ -34,19 +34,19 @@ entry_points:
 
 @dataclass(frozen=True, kw_only=True)
 class BenchmarkProject:
-    """One project folder."""
+    """Holds the paths of one project folder."""
 
     root: Path
     study: str
 
     @property
     def search_path(self) -> Path:
-        """The file of Optuna's database."""
+        """Return the file of Optuna's database."""
         return self.root / "optuna.db"
 
     @property
     def tracking_path(self) -> Path:
-        """The file of MLflow's database."""
+        """Return the file of MLflow's database."""
         return self.root / "mlflow.db"
 
     def write_sweep(self, document: Mapping[str, Any]) -> Path:
@@ -57,7 +57,7 @@ class BenchmarkProject:
         return path
 
     def environment(self, **settings: str) -> dict[str, str]:
-        """This process's environment, pointed at the project's tracking store, with this Python first.
+        """Return this process's environment, pointed at the project's tracking store, with this Python first.
 
         The engine and these benchmarks stay importable whatever folder the child process starts in; the
         project's own package `projects` comes before the repository's, because `python -m` looks in the
@@ -95,7 +95,7 @@ class BenchmarkProject:
 
 @contextmanager
 def benchmark_project(package: Path) -> Iterator[BenchmarkProject]:
-    """A project whose one study is a copy of this package; removed at the end."""
+    """Make a project whose one study is a copy of this package; remove it at the end."""
     with TemporaryDirectory(prefix="rothamsted-benchmark-", ignore_cleanup_errors=True) as temporary:
         root = Path(temporary).resolve()
         (root / "MLproject").write_text(MLPROJECT.format(study=package.name), encoding="utf-8")
@@ -107,6 +107,6 @@ def benchmark_project(package: Path) -> Iterator[BenchmarkProject]:
 
 
 def failure(command: Sequence[str], status: int, stderr: str) -> RuntimeError:
-    """The error of a child process, with the last lines that it wrote."""
+    """Return the error of a child process, with the last lines that it wrote."""
     tail = "\n".join(stderr.strip().splitlines()[-15:])
     return RuntimeError(f"{' '.join(command[:5])} ... ended with exit status {status}:\n{tail}")

@@ -32,7 +32,7 @@ Draw = Callable[[int], np.ndarray]  # number of replicates -> values (condition,
 
 @dataclass(frozen=True, kw_only=True)
 class Way:
-    """How one way of spending replicates did, over all simulated sweeps."""
+    """Says how one way of spending replicates did, over all simulated sweeps."""
 
     name: str
     n_replicates: float  # mean of a condition

@@ -15,7 +15,7 @@ from rich.table import Table
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:
-    """One measured number.
+    """Holds one measured number.
 
     Attributes:
         name: what was measured.
@@ -35,7 +35,7 @@ class Figure:
 
     @property
     def is_reached(self) -> bool | None:
-        """Whether the target is met; None where there is none."""
+        """Say whether the target is met; None if there is none."""
         if self.at_most is not None:
             return self.value <= self.at_most
         if self.at_least is not None:

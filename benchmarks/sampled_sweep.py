@@ -26,7 +26,7 @@ SAMPLE_SECONDS = 0.2  # 5 samples a second of each process: under 1 % of a core
 
 @dataclass(frozen=True, kw_only=True)
 class ProcessTrace:
-    """One process over time, sampled."""
+    """Holds samples of one process over time."""
 
     pid: int
     times: np.ndarray  # (sample,) unix seconds
@@ -35,13 +35,13 @@ class ProcessTrace:
     peak_bytes: int  # the most ever resident: the system's own mark where it keeps one, else of the samples
 
     def cpu_at(self, times: np.ndarray) -> np.ndarray:
-        """CPU seconds at these moments, by linear interpolation between samples."""
+        """Return CPU seconds at these moments, by linear interpolation between samples."""
         return np.interp(times, self.times, self.cpu_seconds)
 
 
 @dataclass(frozen=True, kw_only=True)
 class SampledSweep:
-    """A finished sweep: when each trial was claimed and told, and what its processes used."""
+    """Says of a finished sweep when each trial was claimed and told, and what its processes used."""
 
     n_replicates_a_trial: int
     claimed: np.ndarray  # (trial,) unix seconds, ascending
@@ -54,33 +54,33 @@ class SampledSweep:
 
     @property
     def startup_seconds(self) -> float:
-        """From the command to the first claim: imports, migrations, the plan, the first worker."""
+        """Return the seconds from the command to the first claim: imports, migrations, the plan, the first worker."""
         return float(self.claimed[0]) - self.began
 
     @property
     def closing_seconds(self) -> float:
-        """From the last trial told to the end of the command: tables, best conditions, the worker's exit."""
+        """Return the seconds from the last trial told to the command's end: tables, best conditions, worker's exit."""
         return self.began + self.total_seconds - float(self.told.max())
 
     @property
     def n_replicates(self) -> int:
-        """All replicates of the sweep."""
+        """Count all replicates of the sweep."""
         return len(self.claimed) * self.n_replicates_a_trial
 
     @property
     def seconds_per_replicate(self) -> float:
-        """From the first claim to the last trial told, over all replicates; start-up is not in it."""
+        """Divide the time from the first claim to the last trial told by the replicates; start-up is not in it."""
         return float(self.told.max() - self.claimed[0]) / self.n_replicates
 
     @property
     def cpu_seconds_per_replicate(self) -> float:
-        """CPU time of all workers in the same stretch, over all replicates."""
+        """Divide the CPU time of all workers in the same stretch by the replicates."""
         ends = np.array([self.claimed[0], self.told.max()])
         return float(sum(np.diff(worker.cpu_at(ends))[0] for worker in self.workers)) / self.n_replicates
 
     @property
     def steady_throughput(self) -> float:
-        """Replicates a second between the moment when every worker has work and the last claim.
+        """Return replicates a second between the moment when every worker has work and the last claim.
 
         With several workers the first comes up before the others: counting starts at the first claim that
         finds as many trials running as there are workers.

@@ -35,14 +35,14 @@ N_ASKED = 40  # conditions that Optuna alone is asked for, on as many trials as 
 
 
 def by_tenths(sweep: SampledSweep) -> np.ndarray:
-    """Processor time of the one worker in each tenth of the sweep, milliseconds a replicate: (tenth,)."""
+    """Return processor time of the one worker in each tenth of the sweep, milliseconds a replicate: (tenth,)."""
     at = sweep.workers[0].cpu_at(sweep.claimed)[min(N_TO_WARM, len(sweep.claimed) // N_PARTS) :]
     cost_ms = 1000 * np.diff(at) / sweep.n_replicates_a_trial
     return np.array([part.mean() for part in np.array_split(cost_ms, N_PARTS)])
 
 
 def processor_seconds(project: BenchmarkProject, *command: str) -> float:
-    """Processor time of a command with all its children.
+    """Return processor time of a command with all its children.
 
     Raises:
         RuntimeError: it failed.
@@ -59,7 +59,7 @@ def processor_seconds(project: BenchmarkProject, *command: str) -> float:
 
 
 def state_of_files(root: Path) -> dict[str, tuple[int, bytes]]:
-    """Of each file, when it was written and what is in it; what SQLite has still in its log is copied back first."""
+    """Say of each file when it was written and what is in it; what SQLite has still in its log is copied back first."""
     for database in root.glob("*.db"):
         with closing(sqlite3.connect(database)) as connection:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -69,7 +69,10 @@ def state_of_files(root: Path) -> dict[str, tuple[int, bytes]]:
 
 
 def replicates_figures(n_replicates: int) -> list[Figure]:
-    """A random search with so many replicates and a report: cost over time, memory, closing, the command again."""
+    """Measure a random search with so many replicates and a report.
+
+    The figures are of cost over time, memory, closing, and a second command.
+    """
     with benchmark_project(TRIVIAL) as project:
         document = sweep_document(n_replicates, 1)
         sweep = run_sampled(project, {**document, "execution": {"workers": 1, "report": True}})
@@ -115,7 +118,7 @@ def replicates_figures(n_replicates: int) -> list[Figure]:
 
 
 def trials_figures(n_trials: int) -> list[Figure]:
-    """A search by TPE with so many trials of one replicate each, and what Optuna's own sampler takes of it."""
+    """Measure a search by TPE with so many trials of one replicate each, and what Optuna's own sampler takes of it."""
     with benchmark_project(TRIVIAL) as project:
         document: Mapping[str, Any] = {
             **sweep_document(n_trials, 1),

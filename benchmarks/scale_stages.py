@@ -25,7 +25,7 @@ N_PARTS = 10
 
 
 def decide(path: Path) -> dict[str, Any]:
-    """Processor time of reading a search and asking every phase what it lacks, and how many queries that takes."""
+    """Measure reading a search and asking every phase what it lacks: processor time, and number of queries."""
     sweep, study = load(path, {}, path.parent)
     of_sweep = {"root": path.parent, "find_target": lambda whole: study, "tracking_uri": tracking_uri()}
     with open_started(sweep.name, sweep.storage, **of_sweep) as opened:
@@ -42,7 +42,7 @@ def decide(path: Path) -> dict[str, Any]:
 
 
 def ask(path: str, n_trials: int, n_asked: int) -> dict[str, Any]:
-    """Milliseconds that Optuna's TPE takes for one condition in the middle of each tenth, all trials in memory."""
+    """Time Optuna's TPE for one condition in the middle of each tenth, all trials in memory: milliseconds."""
     [name] = [one.study_name for one in optuna.get_all_study_summaries(f"sqlite:///{path}")]
     whole = optuna.load_study(study_name=name, storage=f"sqlite:///{path}").trials
     if (make := sampler_named("tpe").adaptive) is None:

@@ -31,7 +31,7 @@ QUERIES = (
 
 
 def database_figures(path: Path, n_replicates: int, *, name: str, at_most: float | None = None) -> list[Figure]:
-    """Bytes of MLflow's database a replicate, its trial's share included, and how many points of metrics that are."""
+    """Measure the bytes of MLflow's database a replicate, its trial's share included. Count its points of metrics."""
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         (n_points,) = connection.execute("SELECT COUNT(*) FROM metrics").fetchone()
@@ -42,7 +42,7 @@ def database_figures(path: Path, n_replicates: int, *, name: str, at_most: float
 
 
 def query_figures(path: Path) -> list[Figure]:
-    """Processor time of the UI's queries, in MLflow's own store."""
+    """Return processor time of the UI's queries, in MLflow's own store."""
     store = SqlAlchemyStore(f"sqlite:///{path}", str(path.parent / "artifacts"))
     figures = []
     for name, text, order, at_most in QUERIES:

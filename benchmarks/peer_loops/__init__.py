@@ -22,7 +22,7 @@ NOTES, PAUSE = "PEER_NOTES", "PEER_PAUSE"  # a file's path; seconds that a train
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """What the driver asks of a loop: the values of two parameters, all others 0.5, and how many at a time."""
+    """Says what the driver asks of a loop: the values of two parameters, all others 0.5, and how many at a time."""
 
     a: list[float]
     b: list[float]
@@ -30,7 +30,7 @@ class Asked:
 
     @property
     def cells(self) -> list[tuple[float, float]]:
-        """Every condition of the grid, once."""
+        """Return every condition of the grid, once."""
         return [(a, b) for a in self.a for b in self.b]
 
 
@@ -46,12 +46,12 @@ def asked(arguments: list[str] | None = None) -> Asked:
 
 
 def condition_of(a: float, b: float) -> dict[str, float]:
-    """All five parameters."""
+    """Return all five parameters."""
     return {**dict.fromkeys(PARAMETERS, 0.5), "a": a, "b": b}
 
 
 def train(a: float, b: float) -> Iterator[tuple[int, dict[str, float]]]:
-    """Ten points of two curves; notes first that a training began."""
+    """Yield ten points of two curves; note first that a training began."""
     with Path(os.environ[NOTES]).open("a", encoding="utf-8") as notes:
         notes.write(f"{time.time()}\n")  # shorter than a page, so one write: several processes may append
     pause_seconds = float(os.environ.get(PAUSE, "0"))
@@ -61,7 +61,7 @@ def train(a: float, b: float) -> Iterator[tuple[int, dict[str, float]]]:
 
 
 def in_processes(script: str, n: int) -> None:
-    """The way that Optuna's documentation has for several workers: the same script n times, one study.
+    """Start the same script n times, for one study, as Optuna's documentation has it for several workers.
 
     Raises:
         SystemExit: one of them failed.

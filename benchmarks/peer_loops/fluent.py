@@ -9,7 +9,7 @@ from benchmarks.peer_loops import SEED, asked, condition_of, in_processes, train
 
 
 def objective(trial: optuna.Trial) -> float:
-    """One run below the search's."""
+    """Train one run below the search's."""
     a, b = trial.suggest_float("a", 0, 1), trial.suggest_float("b", 0, 1)
     with mlflow.start_run(run_name=f"trial {trial.number}", nested=True):
         mlflow.log_params({**condition_of(a, b), "seed": SEED})

@@ -16,7 +16,7 @@ ConfigStore.instance().store(name="condition", node=condition_of(0.5, 0.5))
 
 @hydra.main(version_base="1.3", config_path=None, config_name="condition")
 def objective(condition: DictConfig) -> float:
-    """One run for each job."""
+    """Train one run for each job."""
     mlflow.set_experiment("hydra")
     with mlflow.start_run():
         mlflow.log_params({**condition_of(condition.a, condition.b), "seed": SEED})

@@ -22,13 +22,13 @@ entry_points:
 
 
 def finished() -> set[tuple[float, float]]:
-    """The conditions that have a finished run."""
+    """Return the conditions that have a finished run."""
     runs = mlflow.search_runs(search_all_experiments=True, filter_string="status = 'FINISHED'", output_format="list")
     return {(float(run.data.params["a"]), float(run.data.params["b"])) for run in runs}
 
 
 def launch(cell: tuple[float, float]) -> None:
-    """One process of MLflow's, which starts one of ours."""
+    """Start one process of MLflow's, which starts one of ours."""
     words = ["-P", f"a={cell[0]}", "-P", f"b={cell[1]}"]
     command = [sys.executable, "-m", "mlflow", "run", ".", "--env-manager", "local", *words]
     subprocess.run(
@@ -37,7 +37,7 @@ def launch(cell: tuple[float, float]) -> None:
 
 
 def main() -> None:
-    """All cells that are left, so many at once."""
+    """Train all cells that are left, so many at once."""
     grid = asked()
     Path("MLproject").write_text(MLPROJECT.replace("PROGRAM", str(Path(__file__).with_name("one_run.py"))))
     done = finished()

@@ -10,7 +10,7 @@ from benchmarks.peer_loops import SEED, asked, condition_of, in_processes, train
 
 
 def objective(trial: optuna.Trial) -> float:
-    """The run is the trial's; parameters that are searched are in it already."""
+    """Train in the trial's own run; parameters that are searched are in it already."""
     a, b = trial.suggest_float("a", 0, 1), trial.suggest_float("b", 0, 1)
     run_id = str(trial._trial_id)
     others = {name: value for name, value in condition_of(a, b).items() if name not in trial.params}

@@ -16,7 +16,7 @@ from benchmarks.peer_loops import SEED, condition_of, train
 
 
 def log(a: float, b: float) -> float:
-    """One run; returns its last loss."""
+    """Log one run; return its last loss."""
     loss = float("nan")
     with mlflow.start_run():
         mlflow.log_params({**condition_of(a, b), "seed": SEED})

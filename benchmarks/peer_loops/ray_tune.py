@@ -16,7 +16,7 @@ FOLDER = Path("ray_results").resolve()
 
 
 def trainable(config: dict[str, Any]) -> None:
-    """Ten reports."""
+    """Report ten times."""
     for _, metrics in train(config["a"], config["b"]):
         tune.report(metrics)
 

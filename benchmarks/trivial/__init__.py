@@ -18,7 +18,7 @@ NOISE_SD = 0.01  # of the validation loss, so that replicates differ
 def curve(
     condition: Mapping[str, float], seed: int, n_points: int = N_POINTS
 ) -> Iterator[tuple[int, dict[str, float]]]:
-    """Ten steps or so, each with a train and a validation loss; microseconds of arithmetic."""
+    """Yield ten steps or so, each with a train and a validation loss; they take microseconds of arithmetic."""
     noise = random.Random(seed)
     distance = sum((condition[name] - 0.5) ** 2 for name in PARAMETERS)
     for step in range(1, n_points + 1):

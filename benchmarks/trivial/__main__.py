@@ -15,7 +15,7 @@ from . import N_POINTS, N_SAMPLES_A_POINT, PARAMETERS, curve
 
 
 class Config(BaseModel):
-    """One replicate."""
+    """Run one replicate of the trivial objective."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     seed: int = Field(0, ge=0)
@@ -30,7 +30,7 @@ class Config(BaseModel):
 
 @dataclass(frozen=True, kw_only=True)
 class Measurement:
-    """What the study yields; `samples_seen` is a third curve that the study contract asks for."""
+    """Holds what the study yields; `samples_seen` is a third curve that the study contract asks for."""
 
     step: int
     epoch: float | None

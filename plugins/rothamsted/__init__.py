@@ -1,4 +1,4 @@
-"""Replicated, statistically sound hyper-parameter studies on MLflow Projects, searched by Optuna.
+"""Run replicated, statistically sound hyper-parameter studies on MLflow Projects, searched by Optuna.
 
 The Python interface is the names in `__all__`. Each is imported at its first use, so that `import rothamsted` is quick.
 """

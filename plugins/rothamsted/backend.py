@@ -62,11 +62,11 @@ _OF_MLFLOW = frozenset(  # keys that MLflow itself adds to a backend's configura
 
 
 class BackendError(UserError):
-    """A configuration of the backend that does not say what to sweep."""
+    """Says that a configuration of the backend does not say what to sweep."""
 
 
 class SweepBackend(AbstractBackend):
-    """MLflow's entry point to sweeps of a project: group `mlflow.project_backend`, name `rothamsted`."""
+    """Lets MLflow run sweeps of a project: entry point group `mlflow.project_backend`, name `rothamsted`."""
 
     def run(
         self,
@@ -95,7 +95,7 @@ class SweepBackend(AbstractBackend):
 
 @dataclass(kw_only=True)
 class SweepProcess(SubmittedRun):
-    """A sweep that runs in a process of its own.
+    """Holds a sweep that runs in a process of its own.
 
     Attributes:
         process: its coordinator.
@@ -108,7 +108,7 @@ class SweepProcess(SubmittedRun):
 
     @property
     def run_id(self) -> str:
-        """The run of the sweep."""
+        """Return the run of the sweep."""
         return self.sweep_run_id
 
     def wait(self) -> bool:
@@ -117,7 +117,7 @@ class SweepProcess(SubmittedRun):
         return self.process.wait() == 0
 
     def get_status(self) -> str:
-        """MLflow's word for how it stands."""
+        """Return MLflow's word for how it stands."""
         code = self.process.poll()
         if code is None:
             return RunStatus.to_string(RunStatus.RUNNING)

@@ -9,12 +9,12 @@ KEPT = "\n\t\u200c\u200d"  # in a text of several lines; the last two join lette
 
 
 def written(character: str) -> str:
-    r"""A character as Python writes it: `\x1b`."""
+    r"""Write a character as Python does: `\x1b`."""
     return character.encode("unicode_escape", "backslashreplace").decode("ascii")
 
 
 def escaped(text: str, *, kept: str = KEPT, write: Callable[[str], str] = written) -> str:
-    r"""A text whose control characters, marks of direction, lone surrogates and unassigned characters are written out.
+    r"""Write out the control characters, marks of direction, lone surrogates and unassigned characters of a text.
 
     Spaces of any width stay as they are.
 

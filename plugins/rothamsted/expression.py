@@ -42,11 +42,11 @@ _Step = Callable[[Mapping[str, float]], float]
 
 
 class ExpressionError(UserError):
-    """A text that is not arithmetic on metrics."""
+    """Says that a text is not arithmetic on metrics."""
 
 
 class Expression:
-    """A number made of metrics: `val_acc - max(0, train_acc - val_acc - 3)`.
+    """Holds a number made of metrics: `val_acc - max(0, train_acc - val_acc - 3)`.
 
     A metric whose name is no Python name stands in braces: `{train/acc} - 3`.
 
@@ -62,7 +62,7 @@ class Expression:
         self.names = frozenset(reader.names)
 
     def evaluate(self, values: Mapping[str, float]) -> float:
-        """The number; nan outside the domain of an operation (division by zero), an infinity on overflow.
+        """Compute the number; nan outside the domain of an operation (division by zero), an infinity on overflow.
 
         Args:
             values: a value for each of `names`, others are passed over.
@@ -71,7 +71,7 @@ class Expression:
 
 
 class Constraint:
-    """A bound on what is measured: two expressions, and one of < <= > >= between them.
+    """Holds a bound on what is measured: two expressions, and one of < <= > >= between them.
 
     Attributes:
         text: as written.
@@ -92,7 +92,7 @@ class Constraint:
             raise reader.error(tree, "names no metric; compare one, as in seconds < 60")
 
     def violation(self, values: Mapping[str, float]) -> float:
-        """How far it is from holding: at most zero where it holds, nan where a side has no number.
+        """Say how far it is from holding: at most zero if it holds, nan if a side has no number.
 
         That is left - right for < and <=, and right - left for > and >=, as Optuna's samplers want it.
         """

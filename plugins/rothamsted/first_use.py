@@ -10,7 +10,7 @@ from typing import Any
 def at_first_use(
     package: str, homes: Mapping[str, str], names: dict[str, Any]
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """`__getattr__` and `__dir__` of a package whose names lie in its modules (PEP 562).
+    """Return `__getattr__` and `__dir__` of a package whose names lie in its modules (PEP 562).
 
     Args:
         package: its `__name__`.

@@ -116,7 +116,7 @@ def write_log(
 
 
 def meanwhile_of(opened: Opened) -> Meanwhile:
-    """What is done of the report while workers train: in processes of their own, and not many replicates of them."""
+    """Say what is done of the report while workers train: in processes of their own, for not many replicates."""
     execution, uri = opened.sweep.execution, opened.tracking_uri
     if not execution.report:
         return Meanwhile()

@@ -26,7 +26,7 @@ _KINDS = ((stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a pipe"), (stat.S_ISSOCK,
 
 @contextmanager
 def reading(source: str | Path, *, way_out: str, error: type[UserError] = DataError) -> Iterator[None]:
-    """Whatever reading a file raises becomes one line with its name.
+    """Turn whatever reading a file raises into one line with its name.
 
     Args:
         source: what the message calls the file.
@@ -60,7 +60,7 @@ def _reason(found: Exception) -> str:
 
 
 def refused_place(error: OSError) -> UserError | None:
-    """The line for a file or folder that the system refuses for its name, its rights or its disk; None for all else.
+    """Return the line for a file or folder that the system refuses for its name, its rights or its disk, or None.
 
     Only what says which file it was, and what no mistake of ours brings about: that a file is missing is not among it.
 
@@ -105,7 +105,7 @@ def open_given(
 def read_given(
     path: str | Path, *, way_out: str, source: str | None = None, error: type[UserError] = DataError
 ) -> bytes:
-    """The bytes of a file of at most MOST_BYTES; arguments and errors as in `open_given`."""
+    """Read the bytes of a file of at most MOST_BYTES; arguments and errors as in `open_given`."""
     source = source or str(path)
     with (
         open_given(path, way_out=way_out, source=source, error=error) as file,
@@ -120,7 +120,7 @@ def read_given(
 def read_given_text(
     path: str | Path, *, way_out: str, source: str | None = None, error: type[UserError] = DataError
 ) -> str:
-    """The text of a file in UTF-8; arguments and errors as in `open_given`."""
+    """Read the text of a file in UTF-8; arguments and errors as in `open_given`."""
     content = read_given(path, way_out=way_out, source=source, error=error)
     with reading(source or path, way_out=way_out, error=error):
         return content.decode("utf-8-sig")
@@ -168,7 +168,7 @@ def check_writable(folder: Path, *, place: str, way_out: str, error: type[UserEr
 def json_of(
     text: str | bytes, kind: type[T], *, source: str | Path, way_out: str, error: type[UserError] = DataError
 ) -> T:
-    """The value of a JSON text of a record: a file, a tag or an artifact that somebody may have damaged.
+    """Read the value of a JSON text of a record: a file, a tag or an artifact that somebody may have damaged.
 
     Args:
         text: as it was read.

@@ -24,7 +24,7 @@ def new_worker_id() -> str:
 
 
 def is_alive(worker_id: str) -> bool:
-    """Whether a process of this host still runs; one of another host counts as alive, since nobody here can ask.
+    """Say whether a process of this host still runs; one of another host counts as alive, since nobody here can ask.
 
     Text that no process has for a name, in a damaged record, is nobody's.
     """

@@ -38,7 +38,7 @@ _OF_WORDS = re.compile(
 
 
 def masked(text: str) -> str:
-    """The text with each password and token starred out; the same where it has none. Masked again, it stays.
+    """Return the text with each password and token starred out; the same if it has none. Masked again, it stays.
 
     Example:
         >>> masked("postgresql://me:p@ss@host/db"), masked("https://TOKEN@host/x.git")
@@ -54,12 +54,12 @@ def masked(text: str) -> str:
 
 
 def is_secret(text: str) -> bool:
-    """Whether a text holds a password or token."""
+    """Say whether a text holds a password or token."""
     return masked(text) != text
 
 
 def without_secrets(address: str) -> str:
-    """An address as it works for who has credentials of their own: what is masked in it is left out.
+    """Return an address as it works for who has credentials of their own: what is masked in it is left out.
 
     Example:
         >>> without_secrets("https://TOKEN@host/x.git"), without_secrets("postgresql://me:pw@host/db?password=pw&n=1")
@@ -70,7 +70,7 @@ def without_secrets(address: str) -> str:
 
 
 def hidden(address: str) -> str:
-    """An address that cannot be taken apart, for a message: nothing before its last @, and nothing of its query.
+    """Hide an address that cannot be parsed, for a message: nothing before its last @, and nothing of its query.
 
     Example:
         >>> hidden("postgresql:me:my word@host/db?n=1"), hidden("nothing")

@@ -64,21 +64,41 @@ class Metric:
 
     @property
     def is_bounded(self) -> bool:
-        """Say whether the range has a low or a high end."""
+        """Say whether the range has a low or a high end.
+
+        Example:
+            >>> Metric(low=0).is_bounded, Metric().is_bounded
+            (True, False)
+        """
         return self.low is not None or self.high is not None
 
     @property
     def is_share(self) -> bool:
-        """Say whether the range is 0 to 1, as for a share of rows."""
+        """Say whether the range is 0 to 1, as for a share of rows.
+
+        Example:
+            >>> Metric(low=0, high=1).is_share
+            True
+        """
         return (self.low, self.high) == (0, 1)
 
     def holds(self, value: float) -> bool:
-        """Say whether a finite `value` lies in the range."""
+        """Say whether a finite `value` lies in the range.
+
+        Example:
+            >>> Metric(low=0).holds(0.5), Metric(low=0).holds(-1)
+            (True, False)
+        """
         return (self.low is None or value >= self.low) and (self.high is None or value <= self.high)
 
     @property
     def range_words(self) -> str:
-        """Give the range in words: "0 to 1", "at least 0", "at most 1"; empty without a range."""
+        """Give the range in words: "0 to 1", "at least 0", "at most 1"; empty without a range.
+
+        Example:
+            >>> Metric(low=0).range_words
+            'at least 0'
+        """
         if self.low is not None and self.high is not None:
             return f"{self.low:g} to {self.high:g}"
         if self.low is not None:

@@ -12,7 +12,9 @@ _REVISION = re.compile(r"^(down_)?revision(?:\s*:[^=]+)?\s*=\s*(.+)$", re.MULTIL
 
 
 def revisions_in(folder: Path) -> tuple[frozenset[str], frozenset[str]]:
-    """The newest revisions, those that no other follows, and all; one is the newest unless a file is written otherwise.
+    """Return the newest revisions, those that no other follows, and all.
+
+    There is one newest unless a file has another form.
 
     Args:
         folder: alembic's `versions`.

@@ -22,12 +22,12 @@ _STUDY_COMMAND = re.compile(r"\s*(\S*/)?python[\d.]*\s+-m\s+projects\.[A-Za-z_]\
 
 
 class MLprojectError(UserError):
-    """An MLproject file that is missing, unreadable or not of MLflow's form."""
+    """Says that an MLproject file is missing, unreadable or not of MLflow's form."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Parameter:
-    """A parameter that an entry point declares.
+    """Describes a parameter that an entry point declares.
 
     Attributes:
         type: one of PARAMETER_TYPES.
@@ -40,7 +40,7 @@ class Parameter:
 
 @dataclass(frozen=True, kw_only=True)
 class EntryPoint:
-    """One entry point: its name, the command that it runs, the parameters that it declares."""
+    """Describes one entry point: its name, the command that it runs, the parameters that it declares."""
 
     name: str
     command: str
@@ -49,7 +49,7 @@ class EntryPoint:
 
 @dataclass(frozen=True, kw_only=True)
 class MLproject:
-    """An MLproject file."""
+    """Describes an MLproject file."""
 
     path: Path
     name: str | None
@@ -57,7 +57,7 @@ class MLproject:
 
 
 def find_root(start: Path | None = None) -> Path:
-    """The nearest folder, from `start` (default: the working directory) upward, that holds an MLproject.
+    """Find the nearest folder, from `start` (default: the working directory) upward, that holds an MLproject.
 
     Raises:
         MLprojectError: there is none.
@@ -70,7 +70,7 @@ def find_root(start: Path | None = None) -> Path:
 
 
 def find_home(start: Path | None = None) -> Path:
-    """The nearest folder with an MLproject, else the start itself: a foreign project is swept from anywhere."""
+    """Find the nearest folder with an MLproject, else return the start: a foreign project is swept from anywhere."""
     try:
         return find_root(start)
     except MLprojectError:
@@ -103,7 +103,7 @@ def read_mlproject(root: Path) -> MLproject:
 
 
 def study_commands(root: Path) -> dict[str, str]:
-    """The entry points that are studies, with their commands: those that run `python -m projects.NAME …`."""
+    """Return the entry points that are studies, with their commands: those that run `python -m projects.NAME …`."""
     entries = read_mlproject(root).entry_points.values()
     return {entry.name: entry.command for entry in entries if _STUDY_COMMAND.match(entry.command)}
 

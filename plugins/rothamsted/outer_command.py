@@ -22,7 +22,7 @@ _gone = threading.Event()  # of this process, as its environment is
 def end_with_mlflow(
     ask: Callable[[], None] = lambda: os.kill(os.getpid(), signal.SIGTERM), look_seconds: float = LOOK_SECONDS
 ) -> None:
-    """From now on, ask this process to stop when the `mlflow run` above it has ended; nothing without one.
+    """Ask this process from now on to stop when the `mlflow run` above it has ended; do nothing without one.
 
     Args:
         ask: Asks it; by default as a SIGTERM to this process would.
@@ -35,7 +35,7 @@ def end_with_mlflow(
 
 
 def is_gone() -> bool:
-    """Whether the `mlflow run` above this process has ended, so that it cannot end the run that it opened."""
+    """Say whether the `mlflow run` above this process has ended, so that it cannot end the run that it opened."""
     return _gone.is_set()
 
 

@@ -27,7 +27,7 @@ _SQLITE = re.compile(r"(?P<driver>sqlite(?:\+\w+)?:///)(?P<path>[^?]+)(?P<option
 
 
 def home(tracking_uri: str, environment: Mapping[str, str] | None = None) -> Path:
-    """The folder where everything lies that is not said to lie elsewhere; it is not made here.
+    """Return the folder where everything lies that is not said to lie elsewhere; it is not made here.
 
     Args:
         tracking_uri: of MLflow: `sqlite:////data/mlflow.db` gives `/data`.
@@ -50,7 +50,7 @@ def home(tracking_uri: str, environment: Mapping[str, str] | None = None) -> Pat
 
 
 def command_folder(environment: Mapping[str, str] | None = None, above: Iterable[psutil.Process] | None = None) -> Path:
-    """The folder where the user gave the command.
+    """Return the folder where the user gave the command.
 
     `mlflow run` starts a project's command in the project's folder and says nowhere where it was called. The nearest
     process above this one that does not have this run in its environment is MLflow's own: it is still there.
@@ -69,7 +69,7 @@ def command_folder(environment: Mapping[str, str] | None = None, above: Iterable
 def outer_process(
     environment: Mapping[str, str] | None = None, above: Iterable[psutil.Process] | None = None
 ) -> psutil.Process | None:
-    """The process of the `mlflow run` that started this one; None where there is none, or nobody can say.
+    """Find the process of the `mlflow run` that started this one; None if there is none, or nobody can say.
 
     Args:
         environment: the variables of this process; None: its own.
@@ -88,7 +88,7 @@ def outer_process(
 
 
 def absolute_storage(storage: str, folder: Path) -> str:
-    """The address of a search database with the path of an SQLite file made absolute; others stay.
+    """Return the address of a search database with the path of an SQLite file made absolute; others stay.
 
     Example:
         `sqlite:///optuna.db` in `/data` is `sqlite:////data/optuna.db`.
@@ -100,13 +100,13 @@ def absolute_storage(storage: str, folder: Path) -> str:
 
 
 def sqlite_file(uri: str) -> Path | None:
-    """The file of an SQLite address, in which `%20` is a space; None for others and for a database in memory."""
+    """Return the file of an SQLite address, in which `%20` is a space; None for others and for a database in memory."""
     found = _SQLITE.fullmatch(uri)
     return None if found is None or found["path"].startswith((":memory:", "file:")) else Path(unquote(found["path"]))
 
 
 def output_folder(given: str | None, *, usual: str, tracking_uri: str) -> Path:
-    """The folder for files that a command writes.
+    """Return the folder for files that a command writes.
 
     Args:
         given: what the user wrote, relative to the folder of the command; None: nothing.
@@ -117,7 +117,7 @@ def output_folder(given: str | None, *, usual: str, tracking_uri: str) -> Path:
 
 
 def input_file(given: str) -> str:
-    """The path of a file that a command reads: of the project, or, where that has none, of the user.
+    """Return the path of a file that a command reads: of the project, or, if that has none, of the user.
 
     `mlflow run URI -e sweep -P config=mine.yaml` reads the user's own file.
 

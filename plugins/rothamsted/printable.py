@@ -29,7 +29,7 @@ _FORMULA = re.compile(r"'*[=+\-@\t\r]")  # a spreadsheet runs a cell that begins
 
 
 def printable(text: str) -> str:
-    r"""Text for a terminal: secrets are starred out, control characters are shown as Python writes them.
+    r"""Make text fit for a terminal: secrets are starred out, control characters are shown as Python writes them.
 
     Example:
         >>> printable("\x1b[31mred")
@@ -39,13 +39,13 @@ def printable(text: str) -> str:
 
 
 def printable_json(value: Any) -> str:
-    """A value as one line of JSON, in which control characters are escaped and secrets starred out."""
+    """Write a value as one line of JSON, in which control characters are escaped and secrets starred out."""
     text = json.dumps(_masked_in(value), ensure_ascii=False)
     return escaped(text, write=lambda c: json.dumps(c)[1:-1])
 
 
 def markdown(text: str) -> str:
-    r"""Text for a Markdown page: it holds no tag of HTML, no link, no picture, and no secret.
+    r"""Make text fit for a Markdown page: it holds no tag of HTML, no link, no picture, and no secret.
 
     Example:
         >>> markdown("<img src=x> ![a](http://h)")
@@ -56,12 +56,12 @@ def markdown(text: str) -> str:
 
 
 def without_bars(text: str) -> str:
-    """Text that cannot end its cell of a Markdown table."""
+    """Make text fit for a cell of a Markdown table, which it cannot end."""
     return re.sub(r"(\\*)\|", lambda found: f"{2 * found[1]}\\|", text).replace("\n", " ")
 
 
 def csv_cell(text: str) -> str:
-    """Text for a cell of a CSV file: what a spreadsheet would run gets a `'` in front; numbers stay numbers.
+    """Make text fit for a cell of a CSV file: what a spreadsheet would run gets a `'` in front; numbers stay numbers.
 
     Example:
         >>> csv_cell("=1+1"), csv_cell("-0.5"), csv_cell("a=1")
@@ -71,7 +71,7 @@ def csv_cell(text: str) -> str:
 
 
 def csv_value(cell: str) -> str:
-    """The text that `csv_cell` wrote.
+    """Return the text that `csv_cell` wrote.
 
     Example:
         >>> csv_value("'=1+1"), csv_value("'a'")
@@ -81,7 +81,7 @@ def csv_value(cell: str) -> str:
 
 
 def csv_text(rows: Iterable[Iterable[str | int | float | None]]) -> str:
-    """Rows as a CSV file: the one place that writes one. Numbers have all their digits; None is empty."""
+    """Write rows as a CSV file: the one place that writes one. Numbers have all their digits; None is empty."""
     import csv
 
     lines = []  # each by itself: so a cell with either sign of a line's end is quoted
@@ -93,7 +93,7 @@ def csv_text(rows: Iterable[Iterable[str | int | float | None]]) -> str:
 
 
 def error_line(error: BaseException | str) -> str:
-    """What an error says, as one line for a terminal.
+    """Return what an error says, as one line for a terminal.
 
     Example:
         >>> error_line(ValueError("no such file"))
@@ -103,19 +103,19 @@ def error_line(error: BaseException | str) -> str:
 
 
 def traceback_of(error: BaseException) -> str:
-    """The traceback as Python prints it, without secrets."""
+    """Return the traceback as Python prints it, without secrets."""
     return masked("".join(traceback.format_exception(error)))
 
 
 def log_printably() -> None:
-    """Warnings that libraries log go to standard error, as one may read them."""
+    """Print warnings that libraries log on standard error, without control characters and secrets."""
     handler = logging.StreamHandler()
     handler.setFormatter(_Formatter("%(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
 
 
 def end_printably() -> None:
-    """The traceback of what nobody catches in this process goes to standard error without secrets."""
+    """Print the traceback of what nobody catches in this process on standard error, without secrets."""
     sys.excepthook = lambda kind, error, trace: print(printable(traceback_of(error)), end="", file=sys.stderr)
 
 
@@ -127,7 +127,7 @@ class _Formatter(logging.Formatter):
 
 
 def console(**options: Any) -> Console:
-    """Rich's console, on which text of others can steer nothing: all that it prints goes through `printable`.
+    """Make Rich's console, on which text of others can steer nothing: all that it prints goes through `printable`.
 
     Args:
         options: of `rich.console.Console`.

@@ -21,7 +21,7 @@ Say = Callable[[str], None]  # prints a line
 
 
 def with_decision(result: SessionResult, policy: Policy | None, place: Place, *, work: Work, say: Say) -> SessionResult:
-    """The result with the policy's decision on its winner, where there is a confirmed one."""
+    """Return the result with the policy's decision on its winner, if there is a confirmed one."""
     if policy is None or result.exit_status:
         return result
     if not result.is_confirmed:

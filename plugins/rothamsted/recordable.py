@@ -21,7 +21,7 @@ _SHOWN = 60
 
 
 def name_fault(name: str, *, room: int = 0) -> str:
-    """Why MLflow does not take a name; empty where it does.
+    """Say why MLflow does not take a name; empty if it does.
 
     Args:
         name: of a metric, param or tag: one rule for all.
@@ -43,7 +43,7 @@ def name_fault(name: str, *, room: int = 0) -> str:
 
 
 def text_fault(text: str, *, most: int = MAX_PARAM) -> str:
-    """Why MLflow, or a database below it, does not take the text of a param or tag; empty where it does."""
+    """Say why MLflow, or a database below it, does not take the text of a param or tag; empty if it does."""
     if len(text) > most:
         return f"the value has {len(text)} characters, and MLflow keeps {most}"
     if "\x00" in text:
@@ -54,11 +54,11 @@ def text_fault(text: str, *, most: int = MAX_PARAM) -> str:
 
 
 def recordable(text: str) -> str:
-    """A text of somebody else's, such as the message of an error, with what no database keeps written out."""
+    """Return a text of somebody else's, such as the message of an error, with what no database keeps written out."""
     return text.encode("utf-8", "backslashreplace").decode().replace("\x00", "\\x00")
 
 
 def metric_fault(name: str) -> str:
-    """Why a metric of this name cannot be logged with its means and intervals; empty where it can."""
+    """Say why a metric of this name cannot be logged with its means and intervals; empty if it can."""
     fault = name_fault(name, room=ROOM_OF_METRIC)
     return f"metric {name[:_SHOWN]!a}{'…' if len(name) > _SHOWN else ''}: {fault}; rename it" if fault else ""

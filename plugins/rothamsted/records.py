@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 
 class MetricPoint(NamedTuple):
-    """One logged number, as MLflow keeps it."""
+    """Holds one logged number, as MLflow keeps it."""
 
     key: str
     value: float
@@ -18,7 +18,7 @@ class MetricPoint(NamedTuple):
 
 
 class RunStatus(StrEnum):
-    """The states of an MLflow run, spelled as MLflow spells them."""
+    """Lists the states of an MLflow run, spelled as MLflow spells them."""
 
     RUNNING = "RUNNING"
     FINISHED = "FINISHED"
@@ -28,7 +28,7 @@ class RunStatus(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetUsed:
-    """Data that a run was made with, as MLflow's column "Dataset" shows them."""
+    """Describes data that a run was made with, as MLflow's column "Dataset" shows them."""
 
     name: str
     digest: str  # at most 36 characters
@@ -36,7 +36,7 @@ class DatasetUsed:
 
 
 class Outcome(StrEnum):
-    """How a replicate ended: tag `rothamsted.outcome` of its run."""
+    """Says how a replicate ended: tag `rothamsted.outcome` of its run."""
 
     FINISHED = "finished"
     DIVERGED = "diverged"  # NaN or inf: a recorded outcome of the condition, not a crash
@@ -46,7 +46,7 @@ class Outcome(StrEnum):
 
     @property
     def run_status(self) -> RunStatus:
-        """The MLflow status that a run with this outcome ends in."""
+        """Return the MLflow status that a run with this outcome ends in."""
         return {
             Outcome.FINISHED: RunStatus.FINISHED,
             Outcome.DIVERGED: RunStatus.FINISHED,
@@ -58,7 +58,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """What one member of a population measured at one step."""
+    """Holds what one member of a population measured at one step."""
 
     step: int
     epoch: float | None
@@ -69,7 +69,7 @@ class Measured:
 
 @dataclass(frozen=True, kw_only=True)
 class Stopped:
-    """What ends a member before its training ends by itself."""
+    """Says what ends a member before its training ends by itself."""
 
     outcome: Outcome  # pruned; finished, where it was stopped because it does not improve any more
     reason: str  # one line
@@ -77,7 +77,7 @@ class Stopped:
 
 @dataclass(frozen=True, kw_only=True)
 class Kept:
-    """Whose weights a trained model has."""
+    """Says whose weights a trained model has."""
 
     step: int
     metric: str  # by which the step was chosen; empty: by none, it is the last
@@ -92,7 +92,7 @@ class Kept:
 
 @dataclass(frozen=True, kw_only=True)
 class Ending:
-    """How one member's training ended."""
+    """Says how one member's training ended."""
 
     outcome: Outcome
     history: tuple[Measured, ...]  # every measurement, those before a resume included

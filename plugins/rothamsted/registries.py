@@ -25,11 +25,11 @@ _LOG = logging.getLogger(__name__)
 
 
 class UnknownNameError(SpecError, ValueError):
-    """A name that a registry does not hold, or whose package cannot be used."""
+    """Says that a registry does not hold a name, or that its package cannot be used."""
 
 
 class Registry(Generic[T]):
-    """All of one kind, by name.
+    """Holds all rows of one kind, by name.
 
     Attributes:
         kind: what an error calls it: sampler, pruner, ...
@@ -81,7 +81,7 @@ class Registry(Generic[T]):
         return len(self.names())
 
     def names(self) -> list[str]:
-        """Our own names, then those of other packages, in alphabetical order."""
+        """Return our own names, then those of other packages, in alphabetical order."""
         return [*self._own, *sorted(self._entry_points())]
 
     def items(self) -> list[tuple[str, T]]:
@@ -95,7 +95,7 @@ class Registry(Generic[T]):
         return found
 
     def function(self, name: str) -> Callable[..., Any]:
-        """The function of a row that has facts: its `make`, imported."""
+        """Return the function of a row that has facts: its `make`, imported."""
         return load(getattr(self[name], "make"))  # noqa: B009 -- a row of any class
 
     def check(self, name: str) -> None:
@@ -151,7 +151,10 @@ class Registry(Generic[T]):
 
 
 class NameOf:
-    """Annotated[str, NameOf(EXECUTORS)]: a text that must name a row, for pydantic; its JSON Schema lists the names."""
+    """Checks for pydantic that a text names a row.
+
+    Use `Annotated[str, NameOf(EXECUTORS)]`; the JSON Schema lists the names.
+    """
 
     def __init__(
         self,
@@ -173,11 +176,11 @@ class NameOf:
 
     @property
     def kind(self) -> str:
-        """Of what."""
+        """Name the kind of the rows."""
         return self._registry.kind
 
     def names(self) -> list[str]:
-        """The names that are taken, in the order in which they are listed."""
+        """Return the names that are taken, in the order in which they are listed."""
         only = self._only
         listed = self._registry.names() if only is None else [n for n, row in self._registry.items() if only(row)]
         return [*self._also, *listed]
@@ -195,7 +198,7 @@ class NameOf:
         return value
 
     def refusal(self, value: Any) -> str:
-        """Why a value is no name that is taken; empty where it is one."""
+        """Say why a value is no name that is taken; empty if it is one."""
         registry = self._registry
         if value in self._also:
             return ""
@@ -216,7 +219,7 @@ def _imported(place: str) -> Any:
 
 
 def load(place: Any) -> Any:
-    """What "module:name" stands for, imported once; anything that is no text stands for itself."""
+    """Import once what "module:name" stands for; anything that is no text stands for itself."""
     return _imported(place) if isinstance(place, str) else place
 
 

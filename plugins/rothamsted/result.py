@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class SessionResult:
-    """How a session of a sweep, or of its last stage that ran, ended.
+    """Says how a session of a sweep, or of its last stage that ran, ended.
 
     Attributes:
         sweep: as it was run; a later stage as a sweep of its own.
@@ -38,6 +38,6 @@ class SessionResult:
 
     @property
     def is_confirmed(self) -> bool:
-        """Whether the best condition of the search has a mean on fresh seeds."""
+        """Say whether the best condition of the search has a mean on fresh seeds."""
         confirmed = {one.condition for one in self.analysis.confirmed if one.mean is not None}
         return bool(self.analysis.ranking) and self.analysis.ranking[0] in confirmed

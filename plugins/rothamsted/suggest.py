@@ -10,7 +10,10 @@ _NEAREST = 5
 
 
 def known_names(name: str, known: Iterable[str], *, word: str = "known") -> str:
-    """The close matches of an unknown name, then the known names, of many the nearest: text to end an error with."""
+    """Name the close matches of an unknown name, then the known names, of many the nearest.
+
+    An error ends with this text.
+    """
     names = list(dict.fromkeys(known))
     tail = name.rsplit(".", 1)[-1]
     close = [other for other in names if other.rsplit(".", 1)[-1] == tail or other.startswith(f"{name}.")]

@@ -19,7 +19,7 @@ PORTABLE = "ROTHAMSTED_PORTABLE"  # "1": Linux's own ways are not used, so that 
 
 @dataclass(frozen=True, kw_only=True)
 class System:
-    """One operating system.
+    """Describes one operating system.
 
     Attributes:
         name: as Python's `sys.platform` has it, for messages.
@@ -35,7 +35,7 @@ class System:
 
 @cache
 def this_system() -> System:
-    """What the system of this process can do.
+    """Say what the system of this process can do.
 
     Raises:
         UserError: it is no Unix.

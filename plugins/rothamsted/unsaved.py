@@ -21,7 +21,7 @@ _OF_ANOTHER_STORE = ("MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class UnsavedDatabases:
-    """A tracking store, a search and a folder for checkpoints and artifacts, all in one temporary folder.
+    """Holds a tracking store, a search and a folder for checkpoints and artifacts, all in one temporary folder.
 
     The folder goes with this object, at the latest with the process.
     """
@@ -30,21 +30,21 @@ class UnsavedDatabases:
 
     @property
     def folder(self) -> Path:
-        """Where everything is."""
+        """Say where everything is."""
         return Path(self._folder.name)
 
     @property
     def tracking_uri(self) -> str:
-        """Of MLflow's database."""
+        """Return the address of MLflow's database."""
         return f"sqlite:///{self.folder / 'mlflow.db'}"
 
     @property
     def storage(self) -> str:
-        """Of Optuna's database."""
+        """Return the address of Optuna's database."""
         return f"sqlite:///{self.folder / 'optuna.db'}"
 
     def takes(self, sweep: Sweep) -> Sweep:
-        """The sweep with nothing that would be left: its databases and checkpoints are here, and no report is written.
+        """Return the sweep so that it leaves nothing: its databases and checkpoints are here, and no report is written.
 
         Raises:
             UserError: It promotes its winner, which would be in no registry that stays.
@@ -90,13 +90,13 @@ def open_unsaved() -> UnsavedDatabases:
 
 
 def is_unsaved(storage: str) -> bool:
-    """Whether a search lies in temporary databases of this process, where nobody looks later."""
+    """Say whether a search lies in temporary databases of this process, where nobody looks later."""
     return any(one.storage == storage for one in _live)
 
 
 @contextmanager
 def unsaved() -> Iterator[UnsavedDatabases]:
-    """Temporary databases for as long as this lasts.
+    """Make temporary databases for as long as this lasts.
 
     Example:
         >>> with unsaved() as databases:
@@ -113,7 +113,7 @@ def unsaved() -> Iterator[UnsavedDatabases]:
 
 @contextmanager
 def only_here(databases: UnsavedDatabases) -> Iterator[None]:
-    """While inside, MLflow's settings in the environment name these databases, and no run or experiment of others."""
+    """Let MLflow's settings in the environment name these databases in the block, and no other run or experiment."""
     before = {name: os.environ.get(name) for name in (*_OF_ANOTHER_STORE, "MLFLOW_TRACKING_URI")}
     for name in _OF_ANOTHER_STORE:
         os.environ.pop(name, None)

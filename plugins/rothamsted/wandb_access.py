@@ -29,7 +29,7 @@ def check_installed(what: str) -> None:
 
 
 def mode(asked: str, environment: Mapping[str, str] = os.environ) -> str:
-    """online, offline or disabled: what WANDB_MODE says, else what a file asks for.
+    """Return online, offline or disabled: what WANDB_MODE says, else what a file asks for.
 
     Raises:
         StoreError: WANDB_MODE is none of W&B's words.
@@ -61,7 +61,7 @@ def check_wandb(asked: str) -> None:
 
 
 def base_url(environment: Mapping[str, str] = os.environ) -> str:
-    """Where the server is: WANDB_BASE_URL, else as `wandb login --host` has left it, else W&B's own.
+    """Say where the server is: WANDB_BASE_URL, else as `wandb login --host` has left it, else W&B's own.
 
     Raises:
         StoreError: it is not an address of the web.
@@ -78,7 +78,7 @@ def base_url(environment: Mapping[str, str] = os.environ) -> str:
 
 
 def api_key(environment: Mapping[str, str] = os.environ) -> str | None:
-    """The key: WANDB_API_KEY, else that of the server in the file of NETRC, ~/.netrc or ~/_netrc; None: there is none.
+    """Find the key: WANDB_API_KEY, else the server's in the file of NETRC, ~/.netrc or ~/_netrc. None: there is none.
 
     Raises:
         StoreError: a netrc file cannot be read.
@@ -102,7 +102,7 @@ def api_key(environment: Mapping[str, str] = os.environ) -> str | None:
 
 
 def needed_key(what: str, environment: Mapping[str, str] = os.environ) -> str:
-    """The key, which is needed.
+    """Return the key, which is needed.
 
     Raises:
         StoreError: there is none; begins with `what`.

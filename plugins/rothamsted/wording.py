@@ -32,7 +32,7 @@ SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 class Estimate(NamedTuple):
-    """An estimate and its interval, written to the same last digit."""
+    """Holds an estimate and its interval, written to the same last digit."""
 
     value: str  # "0.123"
     interval: str  # "[0.113, 0.133]"; an en dash where there is none

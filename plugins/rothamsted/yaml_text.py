@@ -21,11 +21,11 @@ _UNREADABLE = (ValueError, TypeError, AttributeError, LookupError, OverflowError
 
 
 class CapError(yaml.MarkedYAMLError):
-    """A text that is too much; `problem` is the rule, the value and the way out."""
+    """Says that a text is too much; `problem` is the rule, the value and the way out."""
 
 
 def read_text(path: str | Path, source: str, *, way_out: str) -> str:
-    """The text of a file that a person wrote; of a longer one than is taken only the beginning is read.
+    """Read the text of a file that a person wrote; of a longer one than is taken only the beginning is read.
 
     Args:
         path: the file.
@@ -46,7 +46,7 @@ def read_text(path: str | Path, source: str, *, way_out: str) -> str:
 
 
 def compose(text: str) -> yaml.Node | None:
-    """The nodes of a YAML text; None: it holds nothing.
+    """Parse a YAML text into nodes; None: it holds nothing.
 
     Raises:
         yaml.YAMLError: it is not YAML, or too much.
@@ -61,7 +61,7 @@ def compose(text: str) -> yaml.Node | None:
 
 
 def load(text: str) -> Any:
-    """The plain values of a YAML text.
+    """Read the plain values of a YAML text.
 
     Raises:
         yaml.YAMLError: it is not YAML, too much, or holds what Python has no value for.
@@ -79,7 +79,7 @@ def load(text: str) -> Any:
 
 
 def load_json(text: str) -> Any:
-    """The values of a JSON text.
+    """Read the values of a JSON text.
 
     Raises:
         ValueError: it is not JSON, or nested too deep.

@@ -17,12 +17,12 @@ from rothamsted.studies import Keep, Metric, Study, main
 
 
 def data_digest(config: Config) -> str:
-    """The digest of the rows that a config trains on and is measured on."""
+    """Return the digest of the rows that a config trains on and is measured on."""
     return load_dataset(config.data).digest
 
 
 def rows(config: Config) -> dict[str, int]:
-    """The rows behind each accuracy; none where the data have no classes."""
+    """Return the rows behind each accuracy; none if the data have no classes."""
     data = load_dataset(config.data)
     if data.n_classes is None:
         return {}

@@ -17,7 +17,7 @@ from projects.batch_size.data.teacher import Teacher, make_teacher
 
 
 class Rows(NamedTuple):
-    """Inputs and targets of some rows."""
+    """Holds inputs and targets of some rows."""
 
     x: jax.Array  # (row, feature)
     y: jax.Array  # classes (row,), or targets (row, output)

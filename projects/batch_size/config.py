@@ -42,7 +42,7 @@ MOST_MEASURED_TRAIN_ROWS = 1024
 
 
 class OptimizerConfig(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
-    """How parameters are updated; the update rule itself is in `optimizer`."""
+    """Says how parameters are updated; the update rule itself is in `optimizer`."""
 
     name: Literal["sgd", "momentum", "adam"] = Field(default="sgd", description="update rule")
     lr: float = Field(
@@ -68,7 +68,7 @@ class OptimizerConfig(BaseModel, frozen=True, extra="forbid", allow_inf_nan=Fals
 
 
 class Config(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
-    """One training run of a multi-layer perceptron."""
+    """Train a multi-layer perceptron with these settings."""
 
     depth: int = Field(default=3, ge=1, description="weight layers L; 1 is a linear model")
     width: int = Field(default=64, ge=1, description="units N of each hidden layer")
@@ -123,7 +123,7 @@ class Config(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
 
 
 def precision_of(config: Config) -> Literal["float32", "float64"]:
-    """The floating-point type that a config trains in."""
+    """Return the floating-point type that a config trains in."""
     if config.precision == "auto":
         return "float64" if config.gamma < FLOAT64_BELOW_GAMMA else "float32"
     return config.precision

@@ -69,7 +69,7 @@ def preactivations(
 
 
 def network(parameters: Parameters, x: jax.Array, scales: Sequence[LayerScales], activation: str) -> jax.Array:
-    """The network's output f(x; theta), (row, output), before centring and division by gamma."""
+    """Compute the network's output f(x; theta), (row, output), before centring and division by gamma."""
     return preactivations(parameters, x, scales, activation)[-1]
 
 
@@ -92,5 +92,5 @@ def loss_of(out: jax.Array, y: jax.Array, loss: str, counts: jax.Array | None = 
 
 
 def accuracy_of(out: jax.Array, y: jax.Array) -> jax.Array:
-    """The share of rows whose largest output is at their class."""
+    """Return the share of rows whose largest output is at their class."""
     return jnp.mean((jnp.argmax(out, axis=1) == y).astype(out.dtype))

@@ -38,7 +38,7 @@ class Hyper(NamedTuple):
 
 
 def direction(optimizer: OptimizerConfig, hyper: Hyper) -> optax.GradientTransformation:
-    """The rule that turns gradients into u_t, before any learning rate."""
+    """Return the rule that turns gradients into u_t, before any learning rate."""
     if optimizer.name == "sgd":
         return optax.identity()
     if optimizer.name == "momentum":

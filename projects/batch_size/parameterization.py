@@ -48,7 +48,7 @@ class LayerScales:
 
 
 def layer_scales(config: Config, n_features: int, n_outputs: int) -> tuple[LayerScales, ...]:
-    """The rows of the table for each layer of a model, from the input to the readout.
+    """Return the rows of the table for each layer of a model, from the input to the readout.
 
     A model of depth 1 has no width: its only layer has the multipliers that N = base_width would give.
 

@@ -9,7 +9,7 @@ from projects.batch_size.config import OptimizerConfig
 
 
 def n_warmup_steps(optimizer: OptimizerConfig, n_steps: int) -> int:
-    """Steps of warm-up in a run of `n_steps`."""
+    """Return the number of steps of warm-up in a run of `n_steps`."""
     return optimizer.warmup_steps or round(optimizer.warmup_fraction * n_steps)
 
 

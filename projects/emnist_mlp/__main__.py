@@ -14,12 +14,12 @@ from rothamsted.studies import Keep, Metric, Study, main
 
 
 def data_digest(config: Config) -> str:
-    """The digest of the rows that a config trains on and is measured on."""
+    """Return the digest of the rows that a config trains on and is measured on."""
     return load_dataset(config.data).digest
 
 
 def rows(config: Config) -> dict[str, int]:
-    """The rows behind each accuracy."""
+    """Return the rows behind each accuracy."""
     data = load_dataset(config.data)
     return {
         "train/accuracy": min(len(data.train.y), MOST_MEASURED_TRAIN_ROWS),
@@ -29,7 +29,7 @@ def rows(config: Config) -> dict[str, int]:
 
 
 def prepare_balanced(*, source: str | None = None, target: Path | None = None) -> Path:
-    """EMNIST Balanced into where `data.path` looks by default, when no target is named."""
+    """Put the files of EMNIST Balanced into a folder; without a target where `data.path` looks by default."""
     return prepare_emnist(source, target or FOLDER / "emnist")
 
 

@@ -38,7 +38,7 @@ Width = Annotated[int, Field(ge=1, le=65536)]
 
 
 class ModelConfig(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
-    """The network between 784 pixels and the classes."""
+    """Describes the network between 784 pixels and the classes."""
 
     hidden_dims: tuple[Width, ...] = Field(
         default=(256, 128), description="units of each hidden layer; an empty list is a linear model"
@@ -58,7 +58,7 @@ class ModelConfig(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
 
 
 class OptimizerConfig(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
-    """How weights are updated. Each rule reads its own fields and leaves the others alone."""
+    """Says how weights are updated. Each rule reads its own fields and leaves the others alone."""
 
     name: Literal["adamw", "sgd", "rmsprop"] = Field(default="adamw", description="update rule")
     lr: float = Field(default=1e-3, ge=0, description="learning rate after the warm-up")
@@ -84,7 +84,7 @@ class OptimizerConfig(BaseModel, frozen=True, extra="forbid", allow_inf_nan=Fals
 
 
 class RegularizationConfig(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
-    """What is added to the loss that is trained on; the measured losses hold none of it."""
+    """Says what is added to the loss that is trained on; the measured losses hold none of it."""
 
     l1: float = Field(default=0.0, ge=0, description="factor of the sum of absolute weights (not biases)")
     l2: float = Field(default=0.0, ge=0, description="factor of the sum of squared weights (not biases)")
@@ -92,7 +92,7 @@ class RegularizationConfig(BaseModel, frozen=True, extra="forbid", allow_inf_nan
 
 
 class AugmentConfig(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
-    """Distortions of training images, drawn anew at every step; formulas in distort.py."""
+    """Describes distortions of training images, drawn anew at every step; formulas in distort.py."""
 
     affine: float = Field(
         default=0.0, ge=0, le=4, description="1: up to 15 degrees, 15 % of size, 0.2 of shear and 2 pixels of shift"
@@ -102,12 +102,12 @@ class AugmentConfig(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False)
 
     @property
     def is_on(self) -> bool:
-        """Whether anything is distorted."""
+        """Say whether anything is distorted."""
         return self.affine > 0 or self.elastic > 0 or self.noise > 0
 
 
 class Config(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
-    """One training run of a multi-layer perceptron on characters."""
+    """Train a multi-layer perceptron on characters with these settings."""
 
     # the names of a Hydra project, in which a file of conf/training holds the optimizer with its `params`
     ALIASES: ClassVar[dict[str, str]] = {
@@ -141,7 +141,7 @@ class Config(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
 
 
 def n_steps_of(config: Config, n_train: int) -> int:
-    """Updates of a whole run on `n_train` rows."""
+    """Count the updates of a whole run on `n_train` rows."""
     if config.steps is not None:
         return config.steps
     return max(1, math.floor(config.epochs * steps_per_epoch(config.batch_size, n_train) + 1e-9))

@@ -30,7 +30,7 @@ class Placed(NamedTuple):
 
 
 class Arrays(NamedTuple):
-    """The data of a run, shared by its members."""
+    """Holds the data of a run, shared by its members."""
 
     train: Placed
     measured: dict[str, Placed]  # name of the part -> rows that it is measured on
@@ -41,7 +41,7 @@ class Arrays(NamedTuple):
 
 
 def placed(rows: Rows, device: str) -> Placed:
-    """Rows as tensors on a device; the arrays themselves stay as they are."""
+    """Return rows as tensors on a device; the arrays themselves stay as they are."""
     return Placed(torch.from_numpy(np.array(rows.x)).to(device), torch.from_numpy(np.array(rows.y)).to(device))
 
 
@@ -83,7 +83,7 @@ class Member:
         self._rule.step()
 
     def batch(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """The images (row, 28, 28), 0 to 1, distorted as the config says, and classes (row,) of one update."""
+        """Return the images (row, 28, 28), 0 to 1, distorted as the config says, and classes (row,) of one update."""
         size = self._config.batch_size
         n_steps = steps_per_epoch(size, self._n_train)
         epoch, offset = divmod(index, n_steps)
@@ -146,7 +146,10 @@ class Member:
                 self._kept[name] = torch.from_numpy(np.array(state[f"kept/{name}"])).to(value.device)
 
     def model(self, example: np.ndarray) -> TrainedModel:
-        """The trained model; `example` are images, uint8 (row, 28, 28). Ends training: the network gets its weights."""
+        """Return the trained model; `example` are images, uint8 (row, 28, 28).
+
+        Ends training: the network gets its weights.
+        """
         with torch.no_grad():
             for name, value in self._kept.items():
                 self._named[name].copy_(value)

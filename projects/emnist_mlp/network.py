@@ -12,7 +12,7 @@ from projects.emnist_mlp.activations import ACTIVATIONS
 
 
 class Network(torch.nn.Module):
-    """Pixels to scores of each class."""
+    """Maps pixels to scores of each class."""
 
     def __init__(
         self,
@@ -35,7 +35,7 @@ class Network(torch.nn.Module):
             self.layers.append(layer)
 
     def forward(self, x: torch.Tensor, dropout: float = 0.0, generator: torch.Generator | None = None) -> torch.Tensor:
-        """Scores before softmax, (row, class).
+        """Return scores before softmax, (row, class).
 
         Args:
             x: standardised pixels, (row, pixel).

@@ -22,6 +22,6 @@ class Purpose(IntEnum):
 
 
 def generator_of(seed: int, purpose: Purpose, index: int, device: str | torch.device = "cpu") -> torch.Generator:
-    """torch's generator for one purpose at one step."""
+    """Return torch's generator for one purpose at one step."""
     state = np.random.SeedSequence([seed, purpose, index]).generate_state(1, np.uint64)
     return torch.Generator(device).manual_seed(int(state[0] >> np.uint64(1)))

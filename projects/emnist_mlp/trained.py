@@ -29,7 +29,7 @@ class TrainedModel:
     pip_requirements: tuple[str, ...] = (f"numpy=={version('numpy')}", f"torch=={version('torch').split('+')[0]}")
 
     def predict(self, x: np.ndarray) -> np.ndarray:
-        """Scores of each class before softmax, float32 (row, class).
+        """Return scores of each class before softmax, float32 (row, class).
 
         Args:
             x: upright images, line by line, 0 (paper) to 1 (ink), (row, 784).

@@ -24,12 +24,12 @@ _RULES: dict[str, Callable[[Parameters, OptimizerConfig], torch.optim.Optimizer]
 
 
 def make_rule(parameters: Parameters, own: OptimizerConfig) -> torch.optim.Optimizer:
-    """torch's optimiser of a config, without weight decay: `decay` does that, for every rule alike."""
+    """Return torch's optimiser of a config, without weight decay: `decay` does that, for every rule alike."""
     return _RULES[own.name](parameters, own)
 
 
 def decay(weights: Parameters, own: OptimizerConfig, lr: float) -> None:
-    """Decoupled decay: weights times 1 - lr * weight_decay, beside the gradient's step.
+    """Multiply weights by 1 - lr * weight_decay, beside the gradient's step (decoupled decay).
 
     Loshchilov and Hutter, arXiv:1711.05101.
     """
@@ -49,7 +49,7 @@ def penalty(weights: Parameters, own: RegularizationConfig) -> torch.Tensor | fl
 
 
 def lr_at(own: OptimizerConfig, step: int, n_steps: int) -> float:
-    """The learning rate of one update.
+    """Return the learning rate of one update.
 
     Warm-up is linear from 1/w of the rate in the first of w steps to all of it in the last. After it the rate is
     constant, or falls as half a cosine towards 0, which it would reach in step `n_steps` (arXiv:1608.03983).

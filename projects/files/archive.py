@@ -57,13 +57,13 @@ def open_member(archive: zipfile.ZipFile, name: str, *, most: int | None = None)
 
 
 def read_member(archive: zipfile.ZipFile, name: str, *, most: int | None = None) -> bytes:
-    """The bytes of one member; errors as in `open_member`, and what zipfile raises for a damaged one."""
+    """Read the bytes of one member; errors as in `open_member`, and what zipfile raises for a damaged one."""
     with open_member(archive, name, most=most) as file:
         return file.read()
 
 
 def read_tar(path: Path, wanted: Set[str], *, most: int, way_out: str) -> dict[str, bytes]:
-    """The members of a tar archive that have a wanted name, whatever folder they lie in.
+    """Read the members of a tar archive that have a wanted name, whatever folder they lie in.
 
     Args:
         path: the archive; how it is packed is told by its first bytes.

@@ -32,7 +32,9 @@ class StoredArray:
     way_out: str  # what to do about a damaged file
 
     def blocks(self) -> Iterator[np.ndarray]:
-        """The array from first row to last, in blocks of about 16 MB; it has rows, and its last index runs fastest.
+        """Yield the array from first row to last, in blocks of about 16 MB.
+
+        It has rows, and its last index runs fastest.
 
         Raises:
             DataProblem: the file cannot be read, is cut off or fails its checksum.
@@ -52,7 +54,7 @@ class StoredArray:
                 raise ValueError(f"array {self.key!r} goes on after its last row")
 
     def read(self) -> np.ndarray:
-        """The whole array; errors as in `blocks`."""
+        """Read the whole array; errors as in `blocks`."""
         with _member(self.path, self.key, self.way_out) as (file, _):
             _read_header(file)
             content = file.read()
@@ -84,7 +86,7 @@ def open_array(path: Path, key: str, *, way_out: str) -> StoredArray:
 
 
 def read_npz(path: Path, *, way_out: str, names: Iterable[str] | None = None) -> dict[str, np.ndarray]:
-    """Arrays of a .npz file.
+    """Read arrays of a .npz file.
 
     Args:
         path: the file.
@@ -102,7 +104,7 @@ def read_npz(path: Path, *, way_out: str, names: Iterable[str] | None = None) ->
 
 
 def read_npy(path: Path, *, way_out: str, is_mapped: bool = False) -> np.ndarray:
-    """The array of a .npy file.
+    """Read the array of a .npy file.
 
     Args:
         path: the file.
@@ -127,7 +129,7 @@ def read_npy(path: Path, *, way_out: str, is_mapped: bool = False) -> np.ndarray
 
 
 def is_npz(path: Path, *, way_out: str) -> bool:
-    """Whether a file is a .npz archive, by its first bytes; errors as in `read_npy`."""
+    """Say whether a file is a .npz archive, by its first bytes; errors as in `read_npy`."""
     with open_file(path, way_out=way_out) as file, reading(path, way_out=way_out):
         return file.read(len(_ZIP_MAGIC)) == _ZIP_MAGIC
 

@@ -42,7 +42,7 @@ class _Array:
 
 
 def read_matlab(path: Path, names: Iterable[str], *, way_out: str) -> dict[str, np.ndarray]:
-    """Arrays of numbers of a Matlab file, each of the type in which the file keeps its values.
+    """Read arrays of numbers of a Matlab file, each of the type in which the file keeps its values.
 
     Args:
         path: the file, compressed or not.

@@ -149,7 +149,7 @@ def read_pickle(
     *,
     persistent: Callable[[Any], Any] | None = None,
 ) -> Any:
-    """The data of one pickle; the stream then stands behind it.
+    """Read the data of one pickle; the stream then stands behind it.
 
     Args:
         stream: bytes in memory, or a stream that gives no more than it has, because sizes are taken from the file.

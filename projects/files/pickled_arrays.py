@@ -51,7 +51,7 @@ ARRAYS: dict[str, Callable[..., Any] | None] = {
 
 
 def array_of(value: object) -> np.ndarray:
-    """An array of NumPy's, or a list of numbers, as `read_pickle` gives them with `ARRAYS`.
+    """Return an array of NumPy's, or a list of numbers, as `read_pickle` gives them with `ARRAYS`.
 
     Raises:
         ValueError: it is neither, or its values are no numbers, or fewer or more than its shape promises.

@@ -18,7 +18,10 @@ class DataProblem(Exception):  # noqa: N818  (said of data, as a user reads it)
 
 
 def one_line(text: str, most: int = _MOST_CHARACTERS) -> str:
-    r"""A text on one line: line breaks become spaces, other control characters and lone surrogates escapes (\x1b)."""
+    r"""Write a text on one line.
+
+    Line breaks become spaces, other control characters and lone surrogates become escapes.
+    """
     words = " ".join(part.strip() for part in text.splitlines() if part.strip())
     shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in words)
     half = (most - 3) // 2

@@ -65,7 +65,7 @@ def _damaged(place: Path | str, error: BaseException, way_out: str) -> DataProbl
 
 
 def is_there(path: Path, *, way_out: str) -> bool:
-    """Whether a file lies there.
+    """Say whether a file lies there.
 
     Raises:
         DataProblem: it is not known (a folder that cannot be entered, a name that is too long, links in a circle), or
@@ -81,7 +81,7 @@ def is_there(path: Path, *, way_out: str) -> bool:
 
 
 def is_folder(path: Path, *, way_out: str) -> bool:
-    """Whether a folder lies there; errors as in `is_there`."""
+    """Say whether a folder lies there; errors as in `is_there`."""
     with reading(path, way_out=way_out):
         try:
             return stat.S_ISDIR(path.stat().st_mode)
@@ -135,7 +135,7 @@ def _check_kind(path: Path, found: os.stat_result, way_out: str) -> None:
 
 
 def size_of(file: BinaryIO) -> int:
-    """The size in bytes of a file that is open."""
+    """Return the size in bytes of a file that is open."""
     return os.fstat(file.fileno()).st_size
 
 
@@ -151,7 +151,7 @@ class Bounded(io.RawIOBase):
         self._stream, self._most, self._n_read = stream, most, 0
 
     def readable(self) -> bool:
-        """As every stream that is read."""
+        """Return True, as every stream that is read does."""
         return True
 
     def readinto(self, buffer: Any) -> int:
@@ -208,13 +208,13 @@ def read_bytes(path: Path, *, way_out: str, most: int | None = None) -> bytes:
 
 
 def read_unpacked(path: Path, *, way_out: str) -> bytes:
-    """The bytes of a file, unpacked where gzip has packed them; errors as in `read_bytes`."""
+    """Read the bytes of a file, unpacked if gzip has packed them; errors as in `read_bytes`."""
     with open_unpacked(path, way_out=way_out) as file:
         return file.read()
 
 
 def read_text(path: Path, *, way_out: str) -> str:
-    """The text of a file in UTF-8.
+    """Read the text of a file in UTF-8.
 
     Raises:
         DataProblem: it cannot be read, is too large or is no UTF-8.

@@ -11,7 +11,10 @@ from projects.files.reading import open_unpacked
 
 
 def read_scans() -> tuple[np.ndarray, np.ndarray]:
-    """What `sklearn.datasets.load_digits(return_X_y=True)` gives: pixels (1797, 64) of 0 to 16, and digits (1797,)."""
+    """Read what `sklearn.datasets.load_digits(return_X_y=True)` gives.
+
+    Pixels (1797, 64) are 0 to 16, digits (1797,).
+    """
     spec = find_spec("sklearn")
     folder = Path(spec.origin).parent if spec is not None and spec.origin is not None else Path()
     file = folder / "datasets" / "data" / "digits.csv.gz"

@@ -11,14 +11,14 @@ from rothamsted.studies import Keep, Metric, Study, main
 
 
 def data_digest(config: Config) -> str:
-    """The digest of the rows that a config trains on and is measured on."""
+    """Return the digest of the rows that a config trains on and is measured on."""
     from projects.global_workspace.data.load import load_data
 
     return load_data(config.data).digest
 
 
 def rows(config: Config) -> dict[str, int]:
-    """How many bits each accuracy of a probe is over: those of all its columns, in the rows of its part."""
+    """Say how many bits each accuracy of a probe is over: those of all its columns, in the rows of its part."""
     from projects.global_workspace.data.load import load_data
     from projects.global_workspace.probed import bits_of_probes
 

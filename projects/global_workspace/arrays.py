@@ -42,11 +42,11 @@ def device_arrays(config: DataConfig, digest: str) -> Arrays:
 
 
 def rows_of(split: Split) -> Rows:
-    """A part of the data as arrays of the device."""
+    """Put a part of the data on the device as arrays."""
     domains = {domain: jnp.asarray(x, jnp.float32) for domain, x in split.domains.items()}
     return Rows(domains, jnp.asarray(split.synergy, jnp.float32))
 
 
 def first_rows(rows: Rows, n: int) -> Rows:
-    """At most so many rows, from the first."""
+    """Return at most so many rows, from the first."""
     return Rows({domain: x[:n] for domain, x in rows.domains.items()}, rows.targets[:n])

@@ -30,7 +30,7 @@ def matched_rows(seed: int, n_pairs: int, n_train: int) -> np.ndarray:
 
 
 def pair_rows(seed: int, first_step: int, n_steps: int, batch_size: int, n_pairs: int, n_train: int) -> np.ndarray:
-    """Matched rows of consecutive steps, (step, row) int32, with min(batch_size, n_pairs) rows in every step.
+    """Return matched rows of consecutive steps, (step, row) int32, with min(batch_size, n_pairs) rows in every step.
 
     They go round by themselves: a batch goes on with the next pass over the pairs.
     """

@@ -44,7 +44,7 @@ def _is_named(own: Any) -> bool:
 
 
 class Indices(BaseModel, frozen=True, extra="forbid"):
-    """For each domain the numbers of the bits of one kind that count, from 0; none: all there are.
+    """Lists for each domain the numbers of the bits of one kind that count, from 0; none: all there are.
 
     The name of a target (`xor_target_normalized`) stands for all its bits; a domain beside it that is not named has
     none, as in the original.
@@ -65,7 +65,7 @@ class Indices(BaseModel, frozen=True, extra="forbid"):
         return {domain: None if domain in named else numbers.get(domain) or () for domain in {*DOMAINS, *numbers}}
 
     def of(self, domain: str, n: int) -> tuple[int, ...]:
-        """The numbers for one domain, of `n` that there are."""
+        """Return the numbers for one domain, of `n` that there are."""
         own = getattr(self, domain)
         return tuple(range(n)) if own is None else own
 
@@ -80,7 +80,7 @@ class Indices(BaseModel, frozen=True, extra="forbid"):
 
 
 class FusionWeights(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
-    """Each domain's share in the fused workspace."""
+    """Holds each domain's share in the fused workspace."""
 
     visual: float = Field(default=0.5, ge=0, description="share of the visual encoding")
     attributes: float = Field(default=0.5, ge=0, description="share of the attribute encoding")
@@ -98,7 +98,7 @@ class FusionWeights(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class ModelConfig(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
-    """Encoders into the workspace and decoders out of it: linear, ReLU, n_layers x (linear, ReLU), linear."""
+    """Describes encoders into the workspace and decoders out of it: linear, ReLU, n_layers x (linear, ReLU), linear."""
 
     domains: tuple[str, ...] = Field(default=DOMAINS, description="the domains that the workspace joins: both")
     workspace_dim: int = Field(default=12, ge=1, description="coordinates of the workspace")
@@ -154,7 +154,7 @@ class ModelConfig(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
 
 
 class SynergyConfig(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
-    """The synergy prior, and which bits are looked at."""
+    """Describes the synergy prior, and which bits are looked at."""
 
     domains: tuple[str, ...] = Field(default=DOMAINS, description="domains whose decoders also give the targets")
     feature_indices: Indices = Field(default=Indices(), description="targets that each decoder gives")
@@ -181,7 +181,7 @@ class SynergyConfig(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class OptimizerConfig(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
-    """AdamW; Adam is the same without weight decay."""
+    """Sets AdamW; Adam is the same without weight decay."""
 
     type: Literal["AdamW", "Adam"] = Field(default="AdamW", description="update rule")
     lr: float = Field(default=1e-2, ge=0, description="learning rate; with one_cycle its highest value")
@@ -202,7 +202,7 @@ class OptimizerConfig(BaseModel, frozen=True, extra="forbid", allow_inf_nan=Fals
 
 
 class LossWeights(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
-    """Coefficients of the terms of the loss; that of the synergy term is synergy.loss_scale."""
+    """Holds coefficients of the terms of the loss; that of the synergy term is synergy.loss_scale."""
 
     fusion: float = Field(default=1.0, ge=0, description="both domains decoded from the workspace that both entered")
     demi_cycle: float = Field(default=1.0, ge=0, description="a domain through the workspace and back")
@@ -212,14 +212,14 @@ class LossWeights(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
 
 
 class LossConfig(BaseModel, frozen=True, extra="forbid"):
-    """A named set of coefficients."""
+    """Holds a named set of coefficients."""
 
     name: str = Field(default="all", min_length=1, description="label")
     weights: LossWeights = Field(default=LossWeights())
 
 
 class TrainingConfig(BaseModel, frozen=True, extra="forbid"):
-    """How long and on what."""
+    """Says how long and on what is trained."""
 
     epochs: int = Field(default=30, ge=1, description="passes over the training rows, each row once a pass")
     batch_size: int = Field(default=256, ge=2, description="rows a step; the last of an epoch has those left")
@@ -240,7 +240,7 @@ class TrainingConfig(BaseModel, frozen=True, extra="forbid"):
 
 
 class Config(BaseModel, frozen=True, extra="forbid"):
-    """One training run of a two-domain Global Workspace."""
+    """Train a two-domain Global Workspace with these settings."""
 
     seed: int = Field(
         default=0, ge=0, lt=2**32, description="seed of initial weights, batches, matched rows and selection"
@@ -273,6 +273,6 @@ class Config(BaseModel, frozen=True, extra="forbid"):
         return self
 
     def targets_of(self, domain: str) -> tuple[int, ...]:
-        """The synergy targets that a domain's decoder gives."""
+        """Return the synergy targets that a domain's decoder gives."""
         n = self.data.count("synergy")
         return self.synergy.feature_indices.of(domain, n) if domain in self.synergy.domains else ()

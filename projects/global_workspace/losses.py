@@ -32,7 +32,7 @@ class Rows(NamedTuple):
 
 
 class Coefficients(NamedTuple):
-    """The weight of each term: scalars, or (member,) in a population."""
+    """Holds the weight of each term: scalars, or (member,) in a population."""
 
     fusion: jax.Array
     demi_cycle: jax.Array
@@ -57,7 +57,7 @@ def terms_of(
     shares: Mapping[str, jax.Array | float],
     parts: Parts,
 ) -> dict[str, jax.Array]:
-    """Every term of `TERMS`, without its coefficient.
+    """Compute every term of `TERMS`, without its coefficient.
 
     Args:
         parameters: Of the model.
@@ -78,7 +78,7 @@ def terms_of(
 
 
 def total(terms: Mapping[str, jax.Array], coefficients: Coefficients) -> jax.Array:
-    """The loss: the mean of coefficient * term over the terms with a coefficient above 0."""
+    """Compute the loss: the mean of coefficient * term over the terms with a coefficient above 0."""
     weights = jnp.stack([jnp.asarray(getattr(coefficients, term), jnp.float32) for term in TERMS])
     values = jnp.stack([terms[term] for term in TERMS])
     return weights @ values / jnp.sum(weights > 0)
@@ -87,7 +87,10 @@ def total(terms: Mapping[str, jax.Array], coefficients: Coefficients) -> jax.Arr
 def one_domain_terms(
     parameters: Parameters, mask: jax.Array, alone: Mapping[str, jax.Array], rows: Rows, parts: Parts
 ) -> dict[str, jax.Array]:
-    """Demi-cycle (x to the workspace and back) and cycle (through the other domain and back), means over domains."""
+    """Compute demi-cycle (to the workspace and back) and cycle (through the other domain and back).
+
+    Both are means over domains.
+    """
     there, back = [], []
     for domain, other in (DOMAINS, DOMAINS[::-1]):
         z = jnp.tanh(alone[domain])  # (row, workspace)
@@ -100,7 +103,7 @@ def one_domain_terms(
 
 
 def translation_term(parameters: Parameters, paired: Mapping[str, jax.Array], rows: Rows, parts: Parts) -> jax.Array:
-    """A domain decoded from the other one alone, against the truth: mean over both directions."""
+    """Compare a domain decoded from the other one alone with the truth: mean over both directions."""
     errors = []
     for source, target in (DOMAINS, DOMAINS[::-1]):
         decoded = decode(parameters, target, jnp.tanh(paired[source]), parts.dims[target])
@@ -115,7 +118,7 @@ def fused_terms(
     shares: Mapping[str, jax.Array | float],
     parts: Parts,
 ) -> dict[str, jax.Array]:
-    """Both domains, and the synergy targets, decoded from the workspace that both entered.
+    """Compare both domains and the synergy targets, decoded from the workspace that both entered, with the truth.
 
     Fusion is the mean squared error, a mean over domains; synergy is the binary cross-entropy in nats, a mean over
     the decoders that give targets.
@@ -133,7 +136,7 @@ def fused_terms(
 
 
 def contrastive_term(paired: Mapping[str, jax.Array], scale: jax.Array, counts: jax.Array | None = None) -> jax.Array:
-    """Cross-entropy of finding an item's other half among the batch by cosine, mean of both directions.
+    """Compute the cross-entropy of finding an item's other half among the batch by cosine, mean of both directions.
 
     CLIP's loss (Radford et al., arXiv:2103.00020), on the encodings before fusion.
     """
@@ -148,16 +151,16 @@ def contrastive_term(paired: Mapping[str, jax.Array], scale: jax.Array, counts: 
 
 
 def unit_rows(x: jax.Array) -> jax.Array:
-    """Rows divided by their length; a row of zeros stays, with a gradient of zero."""
+    """Divide rows by their length; a row of zeros stays, with a gradient of zero."""
     squared = jnp.sum(x * x, axis=1, keepdims=True)
     return x * jnp.where(squared > 0, jax.lax.rsqrt(jnp.where(squared > 0, squared, 1.0)), 0.0)
 
 
 def mean(values: Sequence[jax.Array]) -> jax.Array:
-    """The mean of some numbers."""
+    """Return the mean of some numbers."""
     return jnp.stack(values).mean()
 
 
 def mse(predicted: jax.Array, true: jax.Array, counts: jax.Array | None = None) -> jax.Array:
-    """Mean squared error over rows (those that count) and columns."""
+    """Return the mean squared error over rows (those that count) and columns."""
     return mean_over_rows((predicted - true) ** 2, counts)

@@ -22,14 +22,14 @@ _LOG_SCALE, _HIGHEST_SCALE = float(np.log(1 / 0.07)), 100.0
 
 
 class Layer(TypedDict):
-    """A linear layer."""
+    """Holds a linear layer."""
 
     weight: jax.Array  # (fan_in, fan_out)
     bias: jax.Array  # (fan_out,)
 
 
 class Parameters(TypedDict):
-    """All that is trained."""
+    """Holds all that is trained."""
 
     encoders: dict[str, tuple[Layer, ...]]  # by domain
     decoders: dict[str, tuple[Layer, ...]]  # by domain: the vector, then a logit for each target it gives
@@ -80,7 +80,7 @@ def initial_parameters(config: Config, dims: Mapping[str, int]) -> Parameters:
 
 
 def mask_of(config: Config) -> np.ndarray:
-    """1 for the coordinates of the workspace, 0 for those that pad it: float32 (padded_dim,)."""
+    """Return 1 for the coordinates of the workspace, 0 for those that pad it: float32 (padded_dim,)."""
     return (np.arange(config.model.padded_dim) < config.model.workspace_dim).astype(np.float32)
 
 
@@ -93,7 +93,7 @@ def _drawn(fan_in: int, fan_out: int, stream: list[int]) -> dict[str, np.ndarray
 
 
 def perceptron(layers: tuple[Layer, ...], x: jax.Array) -> jax.Array:
-    """Linear layers with ReLU between them: (row, fan_in) -> (row, fan_out)."""
+    """Apply linear layers with ReLU between them: (row, fan_in) -> (row, fan_out)."""
     for depth, layer in enumerate(layers):
         x = jax.nn.relu(x) if depth else x
         x = x @ layer["weight"] + layer["bias"]
@@ -101,17 +101,17 @@ def perceptron(layers: tuple[Layer, ...], x: jax.Array) -> jax.Array:
 
 
 def encode(parameters: Parameters, domain: str, x: jax.Array, mask: jax.Array) -> jax.Array:
-    """A domain's encoding before fusion, zero where the mask is: (row, d) -> (row, workspace)."""
+    """Encode a domain, before fusion, zero outside of the mask: (row, d) -> (row, workspace)."""
     return perceptron(parameters["encoders"][domain], x) * mask
 
 
 def fuse(encodings: Mapping[str, jax.Array], shares: Mapping[str, jax.Array | float]) -> jax.Array:
-    """The workspace: tanh of the shares of the encodings, (row, workspace)."""
+    """Compute the workspace: tanh of the shares of the encodings, (row, workspace)."""
     return jnp.tanh(sum(shares[domain] * encoding for domain, encoding in encodings.items()))
 
 
 def decode(parameters: Parameters, domain: str, z: jax.Array, n_vector: int) -> Decoded:
-    """A domain's vector of `n_vector` numbers and the logits of its targets, out of the workspace."""
+    """Decode a domain's vector of `n_vector` numbers and the logits of its targets from the workspace."""
     out = perceptron(parameters["decoders"][domain], z)
     return Decoded(out[:, :n_vector], out[:, n_vector:])
 
@@ -122,12 +122,12 @@ def logit_scale(parameters: Parameters) -> jax.Array:
 
 
 def fixed_shares(config: Config) -> dict[str, float]:
-    """Each domain's share by `model.fusion_weights`."""
+    """Return each domain's share by `model.fusion_weights`."""
     return {domain: getattr(config.model.fusion_weights, domain) for domain in DOMAINS}
 
 
 def random_shares(key: jax.Array, n_rows: int, temperature: float) -> dict[str, jax.Array]:
-    """Each domain's share of each row, (row, 1): softmax over the domains of U(0, 1) / temperature."""
+    """Draw each domain's share of each row, (row, 1): softmax over the domains of U(0, 1) / temperature."""
     drawn = jax.random.uniform(key, (n_rows, len(DOMAINS)))
     shares = jax.nn.softmax(drawn / temperature, axis=1)
     return {domain: shares[:, i : i + 1] for i, domain in enumerate(DOMAINS)}

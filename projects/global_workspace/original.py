@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from typing import Any
 
 USUAL_EXPERIMENT = "fusion_only"  # what the original trains where its --experiment-type is not given
-_ROOTS = ("data", "model", "synergy", "training")
 _MOVED = {  # key of the original -> key of this study
     "data.dir": "data.path",
     "data.batch_size": "training.batch_size",
@@ -32,7 +31,7 @@ class ConfigNote(UserWarning):
 
 
 def in_this_studys_words(data: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields that a file of the original sets; anything else comes back as it is.
+    """Return the fields that a file of the original sets; anything else comes back as it is.
 
     What has no effect is left out, with one `ConfigNote` that names it all and says why.
 

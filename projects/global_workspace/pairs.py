@@ -29,7 +29,7 @@ Errors = Mapping[int, np.ndarray]  # pairs -> translation errors, (seed,)
 
 @dataclass(frozen=True, kw_only=True)
 class Saving:
-    """Pairs that training without cycles needs for the error that cycles reach with some pairs."""
+    """Says how many pairs training without cycles needs for the error that cycles reach with some pairs."""
 
     n_pairs: int  # with cycles
     factor: float  # pairs without cycles over pairs with them; NaN where no number of pairs reaches the error
@@ -38,7 +38,7 @@ class Saving:
 
 
 def savings(with_cycles: Errors, without: Errors, seed: int = 0) -> list[Saving]:
-    """The saving at each number of pairs with cycles.
+    """Return the saving at each number of pairs with cycles.
 
     The error without cycles is interpolated linearly between the swept numbers of pairs, in the logarithms of both.
     Seeds are resampled together: a seed has the same initial weights in every condition.
@@ -56,7 +56,7 @@ def savings(with_cycles: Errors, without: Errors, seed: int = 0) -> list[Saving]
 
 
 def read_errors(folder: Path) -> tuple[Errors, Errors]:
-    """Translation errors with and without cycles of an export.
+    """Read translation errors with and without cycles of an export.
 
     Raises:
         DataProblem: The export is missing or of another sweep, or runs are missing in it.

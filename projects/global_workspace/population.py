@@ -52,7 +52,7 @@ def static_key(config: Config) -> Config:
 
 
 def shared_static_key(configs: Sequence[Config]) -> Config:
-    """The static key of a population.
+    """Return the static key of a population.
 
     Raises:
         ValueError: There is no member, or members differ in a field that may not vary.

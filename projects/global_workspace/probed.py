@@ -9,7 +9,7 @@ from projects.global_workspace.data.config import DOMAINS
 
 
 def bits_of(config: Config, kind: str) -> tuple[Sequence[int], ...]:
-    """The bits of a kind that count: of unique ones for each domain, of the others one list of either's."""
+    """Return the bits of a kind that count: of unique ones for each domain, of the others one list of either's."""
     if kind == "unique":
         return tuple(config.synergy.unique_indices.of(domain, config.data.count("unique")) for domain in DOMAINS)
     if kind == "redundant":
@@ -20,7 +20,7 @@ def bits_of(config: Config, kind: str) -> tuple[Sequence[int], ...]:
 
 
 def bits_of_probes(config: Config) -> dict[str, int]:
-    """Kind of probe -> how many bits it reads in a row."""
+    """Map each kind of probe to the number of bits that it reads in a row."""
     counts = {kind: sum(map(len, bits_of(config, kind))) for kind in ("synergy", "unique", "redundant")}
     found = {kind: n for kind, n in counts.items() if n}
     return found | {"synergy_nonlinear": found["synergy"]}

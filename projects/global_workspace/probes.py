@@ -45,7 +45,7 @@ def read_bits(fit_on: np.ndarray, fit_bits: np.ndarray, test_on: np.ndarray, tes
 
 
 def normalised_cross_entropy(probability: np.ndarray, bits: np.ndarray) -> float:
-    """Cross-entropy of predicted probabilities over the entropy of the bit, a mean over bits; (row, bit) both.
+    """Divide the cross-entropy of predicted probabilities by the entropy of the bit, a mean over bits; (row, bit) both.
 
     The entropy is that of the bit's frequency in these rows, so that a prediction of that frequency gives 1.
     """
@@ -57,13 +57,13 @@ def normalised_cross_entropy(probability: np.ndarray, bits: np.ndarray) -> float
 
 
 def chance_accuracy(bits: np.ndarray) -> float:
-    """Accuracy of always saying what is more frequent, a mean over bits; (row, bit)."""
+    """Return the accuracy of always saying what is more frequent, a mean over bits; (row, bit)."""
     share = bits.mean(axis=0)
     return float(np.mean(np.maximum(share, 1 - share)))
 
 
 def random_features(workspace: np.ndarray) -> np.ndarray:
-    """The workspace and fixed random ReLU features of it: what a nonlinear probe reads, (row, workspace + 128).
+    """Return the workspace and fixed random ReLU features of it: what a nonlinear probe reads, (row, workspace + 128).
 
     Equal widths have equal weights, so that probes of two runs differ only in their inputs.
     """

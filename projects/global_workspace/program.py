@@ -34,7 +34,7 @@ METRIC_NAMES = (
 
 
 class Hyper(NamedTuple):
-    """The numbers that vary inside one compiled call: scalars, or with a leading member axis."""
+    """Holds the numbers that vary inside one compiled call: scalars, or with a leading member axis."""
 
     lr: jax.Array
     weight_decay: jax.Array
@@ -51,7 +51,7 @@ class Members(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Program:
-    """The compiled functions of one static key.
+    """Holds the compiled functions of one static key.
 
     `start(parameters)` gives the Members at step 0. `advance(members, hyper, seed, rows, pairs, arrays, first_step,
     n_updates)` gives the Members after `n_updates` updates (0 is allowed: a measurement alone) and their
@@ -204,7 +204,10 @@ class _Recipe(NamedTuple):
 
 
 def synergy_mse(logits: Mapping[str, jax.Array], targets: jax.Array, parts: Parts) -> jax.Array:
-    """Mean squared error of the decoded probabilities of the targets, a mean over the decoders; 0.25 by guessing."""
+    """Return the mean squared error of the targets' decoded probabilities.
+
+    It is a mean over the decoders, and 0.25 by guessing.
+    """
     giving = [domain for domain in DOMAINS if parts.targets[domain]]
     errors = [mse(jax.nn.sigmoid(logits[d]), targets[:, jnp.array(parts.targets[d])]) for d in giving]
     return mean(errors)

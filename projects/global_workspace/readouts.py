@@ -30,7 +30,7 @@ _PARTS = {
 
 
 def readout_names(config: Config) -> tuple[str, ...]:
-    """The names of `readouts`, known before anything is trained."""
+    """Return the names of `readouts`, known before anything is trained."""
     kinds = ["synergy", *(kind for kind in ("unique", "redundant") if any(bits_of(config, kind)))]
     figures = ("accuracy", "normalised_cross_entropy", "chance")
     return (
@@ -49,7 +49,7 @@ def readout_names(config: Config) -> tuple[str, ...]:
 
 
 def readouts(config: Config, data: WorkspaceData, split: Split, fitted: Looks, seen: Looks) -> dict[str, float]:
-    """Everything in `readout_names`, of one member.
+    """Return everything in `readout_names`, of one member.
 
     Args:
         config: Config of the member.

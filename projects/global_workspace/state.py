@@ -17,7 +17,7 @@ from projects.training.trees import flat_arrays, leaves_in, named_leaves
 
 
 class Progress(NamedTuple):
-    """A population right after a measurement."""
+    """Holds a population right after a measurement."""
 
     step: int
     members: Members
@@ -26,7 +26,7 @@ class Progress(NamedTuple):
 
 
 def with_kept(now: Progress, kept: Kept) -> Progress:
-    """The population with the parameters that its models get in place of the last ones."""
+    """Return the population with the parameters that its models get in place of the last ones."""
     if not kept:
         return now
     arrays, is_alone = flat_state(now, {}), len(now.diverged) == 1
@@ -41,7 +41,7 @@ def with_kept(now: Progress, kept: Kept) -> Progress:
 
 
 def flat_state(progress: Progress, kept: Kept) -> dict[str, np.ndarray]:
-    """The arrays from which training goes on bit for bit, and those that are kept for the models."""
+    """Return the arrays from which training goes on bit for bit, and those that are kept for the models."""
     return {
         "step": np.asarray(progress.step, np.int64),
         "diverged": progress.diverged.copy(),

@@ -13,7 +13,10 @@ from rothamsted.studies import Keep, Metric, Study, main
 
 
 def data_digest(config: Config) -> str:
-    """The digest of the images that a config trains on and is measured on; weights to start from must be there, too."""
+    """Return the digest of the images that a config trains on and is measured on.
+
+    Weights to start from must be there, too.
+    """
     from projects.image_classifier.data.load import load_images
 
     if config.model.weights is not None:
@@ -24,7 +27,7 @@ def data_digest(config: Config) -> str:
 
 
 def rows(config: Config) -> dict[str, int]:
-    """The images behind each accuracy: all of their part, of training as many as there are for validation."""
+    """Return the images behind each accuracy: all of their part, of training as many as there are for validation."""
     from projects.image_classifier.data.load import load_images
 
     data = load_images(config.data)
@@ -40,12 +43,12 @@ def rows(config: Config) -> dict[str, int]:
 
 
 def keeps(config: Config) -> Keep:
-    """By hand the best epoch by `monitor` is kept; in a sweep its objective says."""
+    """Keep the best epoch by `monitor` in a training by hand; in a sweep its objective says."""
     return Keep(metric=config.monitor, direction="minimize" if config.monitor == "val_loss" else "maximize")
 
 
 def prepare_cifar10(*, source: str | None = None, target: Path | None = None) -> Path:
-    """`projects.image_classifier.data.cifar10.prepare_cifar10`, imported when it is asked for."""
+    """Put CIFAR-10's files into a folder: downloaded, or taken from an archive or a folder."""
     from projects.image_classifier.data.cifar10 import prepare_cifar10 as prepare
 
     return prepare(source=source, target=target)
@@ -54,7 +57,7 @@ def prepare_cifar10(*, source: str | None = None, target: Path | None = None) ->
 def prepare_b0_weights(
     *, source: str | None = None, target: Path | None = None, epochs: int = 12, n_train: int = 4000, seed: int = 0
 ) -> Path:
-    """`projects.image_classifier.pretrain.prepare_b0_weights`, imported when it is asked for."""
+    """Make weights that EfficientNet-B0 can start from: torchvision's published ones, or trained here on letters."""
     from projects.image_classifier.pretrain import prepare_b0_weights as prepare
 
     return prepare(source=source, target=target, epochs=epochs, n_train=n_train, seed=seed)

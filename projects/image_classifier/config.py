@@ -23,7 +23,7 @@ class _Section(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
 
 
 class ModelConfig(_Section, frozen=True):
-    """The network."""
+    """Describes the network."""
 
     family: Literal["cnn", "efficientnet_b0"] = Field(default="cnn", description="small CNN, or EfficientNet-B0")
     width: int = Field(
@@ -53,7 +53,7 @@ class ModelConfig(_Section, frozen=True):
 
 
 class OptimizerConfig(_Section, frozen=True):
-    """How weights are updated."""
+    """Says how weights are updated."""
 
     name: Literal["adamw", "sgd"] = Field(default="adamw", description="update rule; sgd has Nesterov's momentum")
     lr: float = Field(default=1e-3, gt=0, description="learning rate after the warm-up")
@@ -72,7 +72,7 @@ class OptimizerConfig(_Section, frozen=True):
 
 
 class ScheduleConfig(_Section, frozen=True):
-    """The course of the learning rate."""
+    """Describes the course of the learning rate."""
 
     name: Literal["constant", "step", "plateau", "cosine"] = Field(
         default="constant",
@@ -102,15 +102,15 @@ class ScheduleConfig(_Section, frozen=True):
         return self
 
     def step_in(self, epochs: int) -> int:
-        """Epochs between two reductions of `step` in a training of so many epochs."""
+        """Return the epochs between two reductions of `step` in a training of so many epochs."""
         return self.step_epochs if self.step_epochs is not None else max(1, epochs // 2)
 
     def patience_in(self, epochs: int) -> int:
-        """Epochs without improvement that `plateau` waits for in a training of so many epochs."""
+        """Return the epochs without improvement that `plateau` waits for in a training of so many epochs."""
         return self.patience if self.patience is not None else epochs // 5
 
     def problem_in(self, epochs: int) -> str:
-        """Why this schedule cannot act in a training of so many epochs; empty: it can.
+        """Say why this schedule cannot act in a training of so many epochs; empty: it can.
 
         `plateau` acts first after the epoch that sets the mark, `patience` more, and one that is too many.
         """
@@ -129,7 +129,7 @@ class ScheduleConfig(_Section, frozen=True):
 
 
 class AugmentConfig(_Section, frozen=True):
-    """What is done to training images; validation and test images are never changed."""
+    """Says what is done to training images; validation and test images are never changed."""
 
     level: Literal["none", "light", "moderate", "strong"] = Field(
         default="none", description="light: shift; moderate: and turn, scale, brightness; strong: all of it more, erase"
@@ -141,7 +141,7 @@ class AugmentConfig(_Section, frozen=True):
 
 
 class StoppingConfig(_Section, frozen=True):
-    """When training ends before its last epoch."""
+    """Says when training ends before its last epoch."""
 
     patience: int | None = Field(
         default=None, ge=1, description="epochs without a better `monitor` after which training ends; none: never"
@@ -161,7 +161,7 @@ class StoppingConfig(_Section, frozen=True):
 
 
 class Config(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
-    """One training run of an image classifier."""
+    """Train an image classifier with these settings."""
 
     seed: int = Field(
         default=0, ge=0, lt=2**32, description="seed of weights, order of images, augmentation and dropout"

@@ -18,7 +18,7 @@ MOST_BYTES_ON_DEVICE = 4 << 30  # of one part; larger ones stay in main memory a
 
 
 class Images(NamedTuple):
-    """One part as tensors."""
+    """Holds one part as tensors."""
 
     images: torch.Tensor  # uint8 (row, 3, side, side)
     labels: torch.Tensor  # int64 (row,)

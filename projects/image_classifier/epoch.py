@@ -37,7 +37,7 @@ class Mixture(NamedTuple):
 
 
 def steps_per_epoch(config: Config, n_train: int) -> int:
-    """Updates in one epoch."""
+    """Count the updates in one epoch."""
     return len(_updates(torch.arange(n_train), config))
 
 
@@ -99,7 +99,7 @@ def _updates(order: torch.Tensor, config: Config) -> list[list[torch.Tensor]]:
 
 
 def training_batch(images: Images, rows: torch.Tensor, config: Config, generator: torch.Generator) -> Mixture:
-    """Some training images, augmented and mixed; a pure function of the generator.
+    """Return some training images, augmented and mixed; a pure function of the generator.
 
     Args:
         images: the training part.

@@ -21,7 +21,7 @@ MOST_PICTURES = 40  # in a grid
 
 
 def first_batch_png(images: torch.Tensor, labels: torch.Tensor, class_names: Sequence[str]) -> bytes:
-    """A batch as the network sees it, augmented.
+    """Draw a batch as the network sees it, augmented.
 
     Args:
         images: between 0 and 1, (row, 3, side, side).
@@ -37,7 +37,7 @@ def first_batch_png(images: torch.Tensor, labels: torch.Tensor, class_names: Seq
 def ending_files(
     scores: Scores, images: np.ndarray, labels: np.ndarray, class_names: Sequence[str]
 ) -> dict[str, str | bytes]:
-    """Confusion matrix, the surest mistakes and a table of classes, by path.
+    """Make confusion matrix, the surest mistakes and a table of classes, by path.
 
     Args:
         scores: of the validation images.
@@ -58,13 +58,13 @@ def ending_files(
 
 
 def surest_mistakes(scores: Scores, labels: np.ndarray) -> np.ndarray:
-    """The rows that are predicted wrongly, the most probable first, at most MOST_PICTURES."""
+    """Return the rows that are predicted wrongly, the most probable first, at most MOST_PICTURES."""
     wrong = np.flatnonzero(scores.predicted != labels)
     return wrong[np.argsort(-scores.probability[wrong], kind="stable")][:MOST_PICTURES]
 
 
 def classes_csv(matrix: np.ndarray, class_names: Sequence[str]) -> str:
-    """One row a class: images, how many of them are recognised, F1, and the class it is most often taken for."""
+    """Write one row a class: images, how many of them are recognised, F1, and the class it is most often taken for."""
     others = matrix - np.diag(np.diag(matrix))
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
@@ -78,7 +78,7 @@ def classes_csv(matrix: np.ndarray, class_names: Sequence[str]) -> str:
 
 
 def weights_file(weights: Weights) -> bytes:
-    """Weights as a safetensors file, which `model.weights` reads."""
+    """Write weights as a safetensors file, which `model.weights` reads."""
     from safetensors.torch import save
 
     return save({name: value.detach().cpu().contiguous() for name, value in weights.items()})

@@ -15,14 +15,14 @@ MEMORY_FORMAT = torch.channels_last
 
 
 def family_settings(model: ModelConfig) -> dict[str, float | int]:
-    """A family's own arguments."""
+    """Return a family's own arguments."""
     if model.family == "cnn":
         return {"width": model.width, "blocks": model.blocks, "dropout": model.dropout}
     return {"dropout": model.dropout, "drop_path": model.drop_path}
 
 
 def start_network(config: Config, n_classes: int, device: torch.device) -> nn.Module:
-    """The network before its first update.
+    """Make the network before its first update.
 
     Raises:
         DataProblem: the file of weights cannot be used.
@@ -39,14 +39,14 @@ def start_network(config: Config, n_classes: int, device: torch.device) -> nn.Mo
 
 
 def set_training(network: nn.Module, config: Config) -> None:
-    """Dropout and batch statistics on, but for a frozen part, which keeps the statistics that it came with."""
+    """Switch dropout and batch statistics on, but for a frozen part, which keeps the statistics that it came with."""
     network.train()
     if config.model.frozen:
         network.get_submodule("features").eval()
 
 
 def start_optimizer(config: OptimizerConfig, network: nn.Module) -> torch.optim.Optimizer:
-    """The update rule, with decay of weight matrices and kernels alone."""
+    """Make the update rule, with decay of weight matrices and kernels alone."""
     trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
     groups = [
         {"params": [p for p in trained if p.ndim > 1], "weight_decay": config.weight_decay},

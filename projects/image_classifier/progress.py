@@ -14,7 +14,7 @@ from projects.image_classifier.config import Config
 
 @dataclass(kw_only=True)
 class Progress:
-    """Plain numbers, changed after each epoch; as arrays in a checkpoint."""
+    """Holds plain numbers, changed after each epoch; as arrays in a checkpoint."""
 
     epoch: int = 0  # passes done
     seconds: float = 0.0  # of training and measuring, over all sittings
@@ -49,29 +49,29 @@ class Progress:
             self.n_reductions, self.plateau_waited = self.n_reductions + 1, 0
 
     def is_over(self, config: Config) -> bool:
-        """Whether no further epoch begins."""
+        """Say whether no further epoch begins."""
         stopping = config.stopping
         is_out_of_patience = stopping.patience is not None and self.n_without_better >= stopping.patience
         is_out_of_time = stopping.time_limit is not None and self.seconds >= stopping.time_limit
         return self.epoch >= config.epochs or is_out_of_patience or is_out_of_time
 
     def epochs_to_90(self) -> float:
-        """The first epoch whose val_accuracy was at least 90 % of the best so far."""
+        """Return the first epoch whose val_accuracy was at least 90 % of the best so far."""
         wanted = 0.9 * max(self.accuracies)
         return float(next(epoch for epoch, value in enumerate(self.accuracies, start=1) if value >= wanted))
 
     def sd_of_last_third(self) -> float:
-        """How restless val_accuracy is: its sd (n - 1) over the last third of the epochs, of two at least; else NaN."""
+        """Return the sd (n - 1) of val_accuracy over the last third of the epochs, of two at least; else NaN."""
         n_last = max(2, math.ceil(len(self.accuracies) / 3))
         last = self.accuracies[-n_last:]
         return statistics.stdev(last) if len(last) > 1 else math.nan
 
     def to_arrays(self) -> dict[str, np.ndarray]:
-        """As `from_arrays` reads it."""
+        """Write the progress as `from_arrays` reads it."""
         return {own.name: np.asarray(getattr(self, own.name)) for own in fields(self)}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Progress:
-        """The progress that `to_arrays` wrote down, bit for bit."""
+        """Read the progress that `to_arrays` wrote down, bit for bit."""
         values = {own.name: arrays[own.name].tolist() for own in fields(cls)}
         return cls(**values)

@@ -22,17 +22,17 @@ class Stream(IntEnum):
 
 
 def seed_of(seed: int, stream: Stream, *place: int) -> int:
-    """A 63-bit seed for one use at one place (epoch, step)."""
+    """Make a 63-bit seed for one use at one place (epoch, step)."""
     return int(np.random.SeedSequence([seed, stream, *place]).generate_state(1, np.uint64)[0] >> 1)
 
 
 def generator_of(seed: int, stream: Stream, *place: int) -> torch.Generator:
-    """A generator on the CPU with that seed."""
+    """Make a generator on the CPU with that seed."""
     return torch.Generator().manual_seed(seed_of(seed, stream, *place))
 
 
 def order_of(seed: int, epoch: int, n_rows: int) -> torch.Tensor:
-    """The order of the training images in one epoch, int64 (row,)."""
+    """Return the order of the training images in one epoch, int64 (row,)."""
     return torch.randperm(n_rows, generator=generator_of(seed, Stream.ORDER, epoch))
 
 

@@ -10,7 +10,7 @@ IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 def channel_scaling(family: str, images: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and standard deviation of each channel: ImageNet's for EfficientNet, else those of the images.
+    """Return mean and standard deviation of each channel: ImageNet's for EfficientNet, else those of the images.
 
     Args:
         family: of the network.
@@ -26,7 +26,7 @@ def channel_scaling(family: str, images: np.ndarray) -> tuple[tuple[float, ...],
 
 
 def standardized(images: torch.Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> torch.Tensor:
-    """Images between 0 and 1, (row, 3, side, side), less the mean and divided by the deviation of each channel.
+    """Scale images, (row, 3, side, side), to 0 to 1, less the mean and divided by the deviation of each channel.
 
     In memory the channels of a pixel lie side by side, as the networks are fastest.
     """

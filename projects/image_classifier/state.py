@@ -14,14 +14,14 @@ Weights = dict[str, torch.Tensor]
 
 
 def copied_weights(network: nn.Module) -> Weights:
-    """Parameters and buffers as they are now."""
+    """Copy parameters and buffers as they are now."""
     return {name: value.detach().clone() for name, value in network.state_dict().items()}
 
 
 def flat_state(
     network: nn.Module, optimizer: torch.optim.Optimizer, kept: Weights, progress: Progress
 ) -> dict[str, np.ndarray]:
-    """The arrays from which training goes on bit for bit."""
+    """Return the arrays from which training goes on bit for bit."""
     state = {f"network/{name}": _array(value) for name, value in network.state_dict().items()}
     state |= {f"kept/{name}": _array(value) for name, value in kept.items()}
     state |= {f"progress/{name}": value for name, value in progress.to_arrays().items()}

@@ -40,7 +40,7 @@ Files = Mapping[str, str | bytes]
 
 @dataclass(frozen=True, kw_only=True)
 class Measurement:
-    """One measurement, after an epoch.
+    """Holds one measurement, after an epoch.
 
     `metrics` are val_loss, val_accuracy, val_f1 (mean over classes) and class_accuracy/NAME on all validation images;
     train_loss and train_accuracy, measured likewise on as many training images, and generalization_gap (train less

@@ -23,7 +23,7 @@ MOST_ROWS = 128  # that one pass through the network takes; bounds memory
 
 @dataclass(frozen=True, kw_only=True)
 class TrainedModel:
-    """One training's network, as it was at the epoch that counts."""
+    """Holds one training's network, as it was at the epoch that counts."""
 
     family: str
     settings: Mapping[str, float | int]  # the family's own arguments
@@ -45,7 +45,7 @@ class TrainedModel:
         return {name: self.arrays[name] for name in self.parameter_names}
 
     def predict(self, x: np.ndarray) -> np.ndarray:
-        """The probability of each class, in the order of `class_names`.
+        """Return the probability of each class, in the order of `class_names`.
 
         Args:
             x: pictures in RGB with values from 0 to 255, (row, side, side, 3), of the side that it was trained with.

@@ -64,7 +64,10 @@ def load_weights(network: nn.Module, path: Path, *, keeps_head: bool) -> None:
 
 
 def weights_path(name: str) -> Path:
-    """The file that `model.weights` names; of `imagenet` the published one, here or where PyTorch keeps downloads."""
+    """Find the file that `model.weights` names.
+
+    `imagenet` is the published one, here or where PyTorch keeps downloads.
+    """
     if name != IMAGENET:
         return given_path(name)
     ours = FOLDER / PUBLISHED
@@ -96,7 +99,7 @@ def check_there(path: Path) -> None:
 
 
 def read_weights(path: Path) -> dict[str, torch.Tensor]:
-    """The arrays of a file by name.
+    """Read the arrays of a file by name.
 
     Raises:
         DataProblem: it is not there or holds no dictionary of arrays.

@@ -12,7 +12,7 @@ from rothamsted.studies import Keep, Metric, Study, main
 
 
 def data_digest(config: Config) -> str:
-    """The digest of the tokens that a config trains on and is measured on, and of their vocabulary."""
+    """Return the digest of the tokens that a config trains on and is measured on, and of their vocabulary."""
     from projects.language_model.data import load_tokens
 
     return load_tokens(config).digest

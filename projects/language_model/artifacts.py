@@ -17,7 +17,7 @@ _SAMPLES = 1  # this stream of a seed; batches have another
 
 
 def written_text(model: Transformer, tokens: Tokens, config: Config, step: int) -> dict[str, str]:
-    """A sample of text, by the path of its artifact; a function of weights, seed and step."""
+    """Write a sample of text, by the path of its artifact; a function of weights, seed and step."""
     if config.sample_tokens == 0:
         return {}
     if tokens.tokenizer_json is None:
@@ -37,7 +37,10 @@ def written_text(model: Transformer, tokens: Tokens, config: Config, step: int) 
 
 
 def kept_weights(model: Transformer, config: Config, *, step: int, val_loss: float, is_kept: bool) -> dict[str, bytes]:
-    """The weights, by the path of their artifact: at multiples of `checkpoint_interval`; `best` are those kept."""
+    """Return the weights by the path of their artifact, at multiples of `checkpoint_interval`.
+
+    `best` are those kept.
+    """
     interval = config.checkpoint_interval
     names = [f"step_{step:06d}"] if interval is not None and step % interval == 0 and step else []
     names += ["best"] if is_kept else []

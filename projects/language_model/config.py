@@ -18,7 +18,7 @@ FLOOR = 0.1  # the default min_learning_rate as a part of learning_rate
 
 
 class DataConfig(BaseModel, frozen=True, extra="forbid"):
-    """Which part of the text validates."""
+    """Says which part of the text validates."""
 
     seed: int = Field(
         default=0,
@@ -28,7 +28,7 @@ class DataConfig(BaseModel, frozen=True, extra="forbid"):
 
 
 class Config(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
-    """One training run of a decoder-only transformer."""
+    """Train a decoder-only transformer with these settings."""
 
     description: str = Field(default="", description="what this run is for; not read by the training")
     dataset: str = Field(
@@ -123,7 +123,7 @@ class Config(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
 
 
 def shape_of(config: Config) -> Shape:
-    """The architecture that a config describes."""
+    """Return the architecture that a config describes."""
     return Shape(
         vocab_size=config.vocab_size,
         context_length=config.context_length,
@@ -140,19 +140,19 @@ def shape_of(config: Config) -> Shape:
 
 
 def default_d_ff(d_model: int) -> int:
-    """About 8/3 d_model, a multiple of 64: 1344 for 512 (CS336, assignment 1)."""
+    """Return about 8/3 d_model, a multiple of 64: 1344 for 512 (CS336, assignment 1)."""
     return max(1, math.floor(8 / 3 * d_model / MULTIPLE_OF + 0.5)) * MULTIPLE_OF
 
 
 def n_updates(config: Config) -> int:
-    """How many updates a run makes: at least one, and as many as max_tokens needs, rounded."""
+    """Say how many updates a run makes: at least one, and as many as max_tokens needs, rounded."""
     if config.max_tokens is None:
         return config.max_iterations
     return max(1, round(config.max_tokens / (config.batch_size * config.context_length)))
 
 
 def floor_of(config: Config) -> float:
-    """The learning rate at the end of the schedule."""
+    """Return the learning rate at the end of the schedule."""
     return FLOOR * config.learning_rate if config.min_learning_rate is None else config.min_learning_rate
 
 
@@ -190,7 +190,7 @@ def _batch_problem(config: Config) -> str | None:
 
 
 def has_given_tokens(config: Config) -> bool:
-    """Whether a config trains on token files that somebody else made."""
+    """Say whether a config trains on token files that somebody else made."""
     return bool(config.train_data_path and config.train_data_path.endswith(TOKEN_FILES))
 
 

@@ -33,7 +33,7 @@ MIB = 2**20
 
 
 def open_device(config: Config) -> torch.device:
-    """The device of a config, settled so that equal runs give equal numbers.
+    """Open the device of a config, settled so that equal runs give equal numbers.
 
     Raises:
         DeviceProblem: there is no such device, or it lacks the precision or the compiler that is asked for.
@@ -58,7 +58,7 @@ def open_device(config: Config) -> torch.device:
 
 
 def precision(config: Config, device: torch.device) -> AbstractContextManager[object]:
-    """The context in which the model runs forward."""
+    """Return the context in which the model runs forward."""
     if config.dtype in ("bfloat16", "float16"):
         return torch.autocast(device.type, dtype=getattr(torch, config.dtype))
     return nullcontext()
@@ -70,7 +70,7 @@ def loss_scaler(config: Config, device: torch.device) -> torch.amp.GradScaler | 
 
 
 def in_double(x: torch.Tensor) -> torch.Tensor:
-    """In float64, where it is or, from an Apple GPU, which has no float64, in main memory."""
+    """Return a tensor in float64; from an Apple GPU, which has no float64, in main memory."""
     return x.cpu().double() if x.device.type == "mps" else x.double()
 
 
@@ -83,7 +83,7 @@ def synchronize(device: torch.device) -> None:
 
 
 def peak_memory_mib(device: torch.device) -> float:
-    """Largest memory so far: torch's on a GPU, this process's (which may have trained before) on a CPU."""
+    """Return the largest memory so far: torch's on a GPU, this process's (which may have trained before) on a CPU."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / MIB
     largest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -91,7 +91,7 @@ def peak_memory_mib(device: torch.device) -> float:
 
 
 def peak_flops(device_name: str, dtype: str) -> float | None:
-    """The most floating-point operations a second that a device can do, or None where it is not known."""
+    """Return the most floating-point operations a second that a device can do, or None if it is not known."""
     if dtype == "float64":
         return None
     for name, (bfloat16, float32) in PEAKS.items():
@@ -106,7 +106,9 @@ def device_name(device: torch.device) -> str:
 
 
 def flops_per_token(shape: Shape, n_parameters: int) -> float:
-    """Operations of training on one token: 6 N + 12 layers x width x context. Chowdhery et al. arXiv:2204.02311, B.
+    """Count the operations of training on one token: 6 N + 12 layers x width x context.
+
+    Chowdhery et al. arXiv:2204.02311, B.
 
     Args:
         shape: the architecture.

@@ -59,7 +59,7 @@ def _measured(
 
 
 def measured_starts(n_tokens: int, config: Config) -> np.ndarray:
-    """Where the validation sequences of `data.seed` begin, (sequence,).
+    """Say where the validation sequences of `data.seed` begin, (sequence,).
 
     Those of seed 0 are evenly spaced. Of another seed each is moved at random between the test sequences beside it,
     which stay where they are and share no token with any of them.
@@ -78,13 +78,13 @@ def measured_starts(n_tokens: int, config: Config) -> np.ndarray:
 
 
 def validation_starts(n_tokens: int, config: Config) -> np.ndarray:
-    """Where the validation sequences of seed 0 begin, (sequence,): evenly spaced from the first token to the last."""
+    """Say where the validation sequences of seed 0 begin, (sequence,): evenly spaced from first token to last."""
     n = min(config.eval_sequences, (n_tokens - 1) // config.context_length)
     return np.linspace(0, n_tokens - config.context_length - 1, n).astype(np.int64)
 
 
 def unseen_starts(n_tokens: int, config: Config) -> np.ndarray:
-    """Where the test sequences begin, (sequence,): midway between two validation sequences that leave room for one.
+    """Say where the test sequences begin, (sequence,): midway between two validation sequences that leave room for one.
 
     A sequence reads `context_length` tokens and the next; no token is in a sequence of both kinds.
     """

@@ -54,7 +54,7 @@ def generate(
 
 
 def choose(scores: Tensor, *, temperature: float, top_p: float, generator: torch.Generator | None) -> int:
-    """One token from scores, (v,): see `generate`."""
+    """Choose one token from scores, (v,): see `generate`."""
     if temperature == 0:
         return int(scores.argmax())
     ordered, tokens = torch.softmax(scores / temperature, dim=-1).sort(descending=True, stable=True)  # (v,), (v,)

@@ -22,7 +22,7 @@ CUT_AT = 3.0  # standard deviations at which initial weights are cut off, as in 
 
 
 class Transformer(nn.Module):
-    """A decoder-only language model."""
+    """Computes the scores of the next token by a decoder-only transformer."""
 
     def __init__(self, shape: Shape, generator: torch.Generator | None = None) -> None:
         """Build it with weights drawn by `generator`, on the CPU; None leaves torch's own, to be overwritten."""
@@ -42,7 +42,7 @@ class Transformer(nn.Module):
 
     @torch.no_grad()
     def draw_weights(self, generator: torch.Generator) -> None:
-        """Matrices N(0, 2/(fan in + fan out)) (Glorot & Bengio 2010), an untied embedding N(0, 1), cut at 3 sd."""
+        """Draw matrices N(0, 2/(fan in + fan out)) (Glorot & Bengio 2010), an untied embedding N(0, 1), cut at 3 sd."""
         for module in self.modules():
             if isinstance(module, nn.Linear):
                 _draw(module.weight, math.sqrt(2 / sum(module.weight.shape)), generator)
@@ -50,7 +50,7 @@ class Transformer(nn.Module):
                 _draw(module.weight, 1.0, generator)
 
     def forward(self, tokens: Tensor, cache: Cache | None = None) -> Tensor:
-        """Scores of the next token at every position.
+        """Return scores of the next token at every position.
 
         Args:
             tokens: Token numbers, (b, t).
@@ -70,14 +70,14 @@ class Transformer(nn.Module):
 
 
 class Cache:
-    """Keys and values of the tokens so far, one pair a block."""
+    """Holds keys and values of the tokens so far, one pair a block."""
 
     def __init__(self) -> None:
         self._pairs: dict[int, tuple[Tensor, Tensor]] = {}
 
     @property
     def n_tokens(self) -> int:
-        """Tokens that it holds, of the first block."""
+        """Return the number of tokens that it holds, of the first block."""
         return self._pairs[0][0].shape[2] if self._pairs else 0
 
     def extended(self, index: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
@@ -90,7 +90,7 @@ class Cache:
 
 
 class Block(nn.Module):
-    """Attention and feed-forward, each added to the residual stream."""
+    """Adds attention, then feed-forward, to the residual stream."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -101,7 +101,7 @@ class Block(nn.Module):
         self.attention_norm, self.feed_forward_norm = norms
 
     def forward(self, x: Tensor, rotation: tuple[Tensor, Tensor], cache: Cache | None, index: int) -> Tensor:
-        """The residual stream after this block, (b, t, d); cosine and sine of `rotation` are (t, e/2)."""
+        """Return the residual stream after this block, (b, t, d); cosine and sine of `rotation` are (t, e/2)."""
         if self.is_post:
             x = self.attention_norm(x + self.attention(x, rotation, cache, index))  # (b, t, d)
             return self.feed_forward_norm(x + self.feed_forward(x))  # (b, t, d)
@@ -110,7 +110,7 @@ class Block(nn.Module):
 
 
 class Attention(nn.Module):
-    """Causal self-attention through torch's fused kernels."""
+    """Computes causal self-attention through torch's fused kernels."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -122,7 +122,7 @@ class Attention(nn.Module):
         self.out = nn.Linear(shape.d_model, shape.d_model, bias=False)
 
     def forward(self, x: Tensor, rotation: tuple[Tensor, Tensor], cache: Cache | None, index: int) -> Tensor:
-        """What each token takes from those up to it, (b, t, d)."""
+        """Return what each token takes from those up to it, (b, t, d)."""
         queries, keys, values = (self._heads(part(x)) for part in (self.query, self.key, self.value))  # (b, h, t, e)
         if self.is_rotated:
             queries, keys = rotate(queries, *rotation), rotate(keys, *rotation)  # (b, h, t, e)
@@ -137,7 +137,7 @@ class Attention(nn.Module):
 
 
 class GatedFeedForward(nn.Module):
-    """SwiGLU: W2 (SiLU(W1 x) * W3 x)."""
+    """Computes SwiGLU: W2 (SiLU(W1 x) * W3 x)."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -146,12 +146,12 @@ class GatedFeedForward(nn.Module):
         self.down = nn.Linear(shape.hidden_units, shape.d_model, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Of each token by itself."""
+        """Compute the output of each token by itself."""
         return self.down(functional.silu(self.gate(x)) * self.up(x))  # (b, t, d) -> (b, t, f) -> (b, t, d)
 
 
 class PlainFeedForward(nn.Module):
-    """W2 SiLU(W1 x)."""
+    """Computes W2 SiLU(W1 x)."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -159,12 +159,12 @@ class PlainFeedForward(nn.Module):
         self.down = nn.Linear(shape.hidden_units, shape.d_model, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Of each token by itself."""
+        """Compute the output of each token by itself."""
         return self.down(functional.silu(self.up(x)))  # (b, t, d) -> (b, t, f) -> (b, t, d)
 
 
 def rotation_table(shape: Shape) -> tuple[Tensor, Tensor]:
-    """Cosine and sine of position times theta^(-2i/e), each (context, e/2), in float32."""
+    """Compute cosine and sine of position times theta^(-2i/e), each (context, e/2), in float32."""
     powers = torch.arange(shape.d_head // 2, dtype=torch.float64) * 2 / shape.d_head
     angles = torch.outer(torch.arange(shape.context_length, dtype=torch.float64), shape.rope_theta**-powers)
     return angles.cos().float(), angles.sin().float()
@@ -178,7 +178,7 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
 
 
 def count_parameters(model: Transformer) -> tuple[int, int]:
-    """All parameters, and those without the input embedding (a tied matrix is the output's and counts)."""
+    """Count all parameters, and those without the input embedding (a tied matrix is the output's and counts)."""
     n_all = sum(parameter.numel() for parameter in model.parameters())
     n_embedding = 0 if model.shape.tie_weights else model.embedding.weight.numel()
     return n_all, n_all - n_embedding

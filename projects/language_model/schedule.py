@@ -8,7 +8,7 @@ from projects.language_model.config import Config, floor_of, n_updates
 
 
 def learning_rate_at(config: Config, update: int) -> float:
-    """The rate of one update.
+    """Return the rate of one update.
 
     Args:
         config: highest rate, floor, length of warm-up and of training.

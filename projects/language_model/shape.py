@@ -15,7 +15,7 @@ FeedForward = Literal["swiglu", "silu"]
 
 @dataclass(frozen=True, kw_only=True)
 class Shape:
-    """One architecture."""
+    """Describes one architecture."""
 
     vocab_size: int
     context_length: int  # tokens that a prediction may look back on, itself included
@@ -31,10 +31,13 @@ class Shape:
 
     @property
     def d_head(self) -> int:
-        """Width of one attention head."""
+        """Return the width of one attention head."""
         return self.d_model // self.num_heads
 
     @property
     def hidden_units(self) -> int:
-        """Hidden units of the feed-forward block: two matrices of 3/2 d_ff weigh what three of d_ff weigh."""
+        """Return the hidden units of the feed-forward block.
+
+        Two matrices of 3/2 d_ff weigh what three of d_ff weigh.
+        """
         return self.d_ff if self.feed_forward == "swiglu" else self.d_ff * 3 // 2

@@ -20,7 +20,7 @@ MOMENTS = ("exp_avg", "exp_avg_sq")  # AdamW's, as torch calls them
 
 @dataclass(kw_only=True)
 class Progress:
-    """How far a training has come."""
+    """Says how far a training has come."""
 
     model: Transformer
     optimizer: torch.optim.AdamW
@@ -32,7 +32,7 @@ class Progress:
 
 
 def flat_state(progress: Progress) -> dict[str, np.ndarray]:
-    """Copies of all arrays, in main memory."""
+    """Copy all arrays to main memory."""
     state = {
         "step": np.asarray(progress.step, np.int64),
         "kept_step": np.asarray(progress.kept_step, np.int64),
@@ -96,7 +96,7 @@ def put_weights(model: Transformer, arrays: Mapping[str, np.ndarray]) -> None:
 
 
 def array_of(tensor: torch.Tensor) -> np.ndarray:
-    """A copy of a tensor in main memory."""
+    """Copy a tensor to main memory."""
     return tensor.detach().cpu().numpy().copy()
 
 

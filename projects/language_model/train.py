@@ -37,7 +37,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class Measurement:
-    """One measurement of the one member.
+    """Holds one measurement of the one member.
 
     `metrics`, each an array of one value: train_loss (mean over the updates since the last measurement, each before
     it), val_loss, val_perplexity, val_bits_per_byte (NaN between evaluations; absent without a vocabulary),
@@ -94,7 +94,7 @@ def train(
 
 
 def measured_steps(config: Config) -> list[int]:
-    """The steps at which a run is measured, in order."""
+    """Return the steps at which a run is measured, in order."""
     intervals = filter(None, (config.log_interval, config.eval_interval, config.checkpoint_interval))
     last = n_updates(config)
     within = {step for interval in intervals for step in range(0, last, interval)}

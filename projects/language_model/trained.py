@@ -30,7 +30,7 @@ def _requirements() -> tuple[str, ...]:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainedModel:
-    """A language model, as it was at the step that counts."""
+    """Holds a language model, as it was at the step that counts."""
 
     shape: Shape
     parameters: Mapping[str, np.ndarray]  # name as in `Transformer` -> float32 or float64

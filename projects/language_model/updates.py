@@ -29,7 +29,7 @@ class Stretch(NamedTuple):
 
 
 def batch_starts(config: Config, update: int, n_tokens: int) -> np.ndarray:
-    """Where the sequences of an update begin, (sequence,): uniform, a function of seed and update alone.
+    """Say where the sequences of an update begin, (sequence,): uniform, a function of seed and update alone.
 
     Args:
         config: seed, sequences a batch and tokens a sequence.
@@ -41,7 +41,7 @@ def batch_starts(config: Config, update: int, n_tokens: int) -> np.ndarray:
 
 
 def make_optimizer(model: Transformer, config: Config) -> torch.optim.AdamW:
-    """AdamW, fused; matrices decay and norms do not. Loshchilov & Hutter, arXiv:1711.05101."""
+    """Make AdamW, fused; matrices decay and norms do not. Loshchilov & Hutter, arXiv:1711.05101."""
     matrices = [parameter for parameter in model.parameters() if parameter.dim() >= 2]
     norms = [parameter for parameter in model.parameters() if parameter.dim() < 2]
     groups = [{"params": matrices, "weight_decay": config.weight_decay}]
@@ -71,7 +71,7 @@ class Updater:
         return Stretch(train_loss, learning_rate_at(self._config, step), norm, n_tokens / seconds)
 
     def look(self, now: Progress) -> Stretch:
-        """Loss and gradient of the first batch, before any update."""
+        """Measure loss and gradient of the first batch, before any update."""
         loss, grad_norm = self._differentiate(now, 1, loss_scaler(self._config, self._device))
         return Stretch(float(loss), learning_rate_at(self._config, 0), float(grad_norm), float("nan"))
 

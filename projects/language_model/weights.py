@@ -22,7 +22,7 @@ from projects.language_model.shape import Shape
 
 
 def weights_bytes(parameters: Mapping[str, np.ndarray], shape: Shape, *, step: int, val_loss: float) -> bytes:
-    """The content of a file of weights.
+    """Return the content of a file of weights.
 
     Args:
         parameters: name as in `Transformer` -> array.
@@ -35,7 +35,7 @@ def weights_bytes(parameters: Mapping[str, np.ndarray], shape: Shape, *, step: i
 
 
 def read_weights(path: Path) -> tuple[Shape, dict[str, np.ndarray]]:
-    """The architecture and the weights of a file that `weights_bytes` gave.
+    """Read the architecture and the weights of a file that `weights_bytes` gave.
 
     Raises:
         DataProblem: the file cannot be read or is another.

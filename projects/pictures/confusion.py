@@ -35,19 +35,19 @@ def confusion_matrix(true: np.ndarray, predicted: np.ndarray, n_classes: int) ->
 
 
 def class_accuracy(matrix: np.ndarray) -> np.ndarray:
-    """The part of each class that is recognised (its recall), (class,); NaN for a class without rows."""
+    """Return the part of each class that is recognised (its recall), (class,); NaN for a class without rows."""
     n_rows = matrix.sum(axis=1)
     return np.divide(np.diag(matrix), n_rows, out=np.full(len(matrix), np.nan), where=n_rows > 0)
 
 
 def class_f1(matrix: np.ndarray) -> np.ndarray:
-    """F1 of each class, 2 TP / (2 TP + FP + FN), (class,); NaN for a class neither present nor predicted."""
+    """Return F1 of each class, 2 TP / (2 TP + FP + FN), (class,); NaN for a class neither present nor predicted."""
     size = matrix.sum(axis=0) + matrix.sum(axis=1)
     return np.divide(2 * np.diag(matrix), size, out=np.full(len(matrix), np.nan), where=size > 0)
 
 
 def macro_f1(matrix: np.ndarray) -> float:
-    """The mean F1 over the classes that are present or predicted, each with the same weight."""
+    """Return the mean F1 over the classes that are present or predicted, each with the same weight."""
     return float(np.nanmean(class_f1(matrix)))
 
 

@@ -23,7 +23,7 @@ def n_rows_of(epochs: float, n_train: int) -> int:
 
 
 def steps_per_epoch(batch_size: int, n_train: int) -> int:
-    """Updates in one pass whose last batch has the rows that are left.
+    """Count the updates in one pass whose last batch has the rows that are left.
 
     Example:
         >>> steps_per_epoch(32, 100)

@@ -9,7 +9,7 @@ from projects.training.batches import NO_ROW
 
 
 def filled(rows: jax.Array, dtype: jnp.dtype | type) -> tuple[jax.Array, jax.Array]:
-    """Rows of a batch with a row in every place, and which places count, 1 or 0 of a type; both (row,).
+    """Return rows of a batch with a row in every place, and which places count, 1 or 0 of a type; both (row,).
 
     An empty place gets the batch's first row: no number that is not finite comes in by a filler.
     """
@@ -18,7 +18,7 @@ def filled(rows: jax.Array, dtype: jnp.dtype | type) -> tuple[jax.Array, jax.Arr
 
 
 def mean_over_rows(values: jax.Array, counts: jax.Array | None) -> jax.Array:
-    """The mean over rows and columns.
+    """Return the mean over rows and columns.
 
     Args:
         values: (row,) or (row, column).

@@ -32,7 +32,7 @@ def apply_jax_settings(environ: MutableMapping[str, str] = os.environ) -> None:
 
 
 def default_cache_folder(environ: MutableMapping[str, str]) -> Path:
-    """Where compiled functions are kept when nobody says otherwise: in the user's cache folder."""
+    """Say where compiled functions are kept when nobody says otherwise: in the user's cache folder."""
     user_cache = environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     return Path(user_cache) / "rothamsted" / "jax"
 

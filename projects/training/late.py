@@ -8,7 +8,7 @@ from typing import Any
 
 
 def imported_late(module: str) -> Callable[..., Generator[Any, None, list[Any]]]:
-    """The `train` of a module, which is imported when the first measurement is asked for.
+    """Return the `train` of a module, which is imported when the first measurement is asked for.
 
     Args:
         module: "projects.batch_size.train".

@@ -13,16 +13,16 @@ from projects.training.state import Kept, keep
 
 
 class Population(Protocol):
-    """A population right after a measurement."""
+    """Describes a population right after a measurement."""
 
     @property
     def step(self) -> int:
-        """Updates done."""
+        """Return the number of updates done."""
         ...
 
     @property
     def diverged(self) -> np.ndarray:
-        """Which members have diverged, (member,) bool."""
+        """Say which members have diverged, (member,) bool."""
         ...
 
 
@@ -33,7 +33,7 @@ class Run(Protocol[P]):
     """Holds what stays the same from the first step to the last."""
 
     def measured_steps(self) -> Sequence[int]:
-        """The steps at which it is measured, in order; 0 is before any update."""
+        """Return the steps at which it is measured, in order; 0 is before any update."""
         ...
 
     def epoch(self, step: int) -> float | None:
@@ -41,7 +41,7 @@ class Run(Protocol[P]):
         ...
 
     def advance(self, now: P, step: int) -> tuple[P, dict[str, np.ndarray]]:
-        """The population at a later step, or at its own, and its metrics there."""
+        """Train the population to a later step, or stay at its own, and return it with its metrics there."""
         ...
 
 

@@ -9,7 +9,7 @@ C = TypeVar("C")
 
 
 def shared_key(configs: Sequence[C], static_key: Callable[[C], C], why_not: Callable[[int, C, C], str]) -> C:
-    """The static key that all members of a population have.
+    """Return the static key that all members of a population have.
 
     Args:
         configs: Members.

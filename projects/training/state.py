@@ -38,7 +38,7 @@ def held(kept: Kept) -> dict[str, np.ndarray]:
 
 
 def without_kept(state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """A state without the weights that models get."""
+    """Return a state without the weights that models get."""
     return {name: array for name, array in state.items() if not name.startswith(KEPT)}
 
 

@@ -27,7 +27,7 @@ def named_leaves(trees: Mapping[str, Any] | tuple[Any, ...]) -> dict[str, Any]:
 
 
 def flat_arrays(leaves: Mapping[str, Any], n_members: int) -> dict[str, np.ndarray]:
-    """Copies of leaves for a state: each has a leading member axis, also for one member."""
+    """Copy leaves for a state: each has a leading member axis, also for one member."""
     arrays = {name: np.array(leaf) for name, leaf in leaves.items()}
     return arrays if n_members > 1 else {name: array[None] for name, array in arrays.items()}
 
@@ -35,7 +35,7 @@ def flat_arrays(leaves: Mapping[str, Any], n_members: int) -> dict[str, np.ndarr
 def leaves_in(
     state: Mapping[str, np.ndarray], names: Sequence[str], start: Mapping[str, np.ndarray], n_members: int
 ) -> list[np.ndarray]:
-    """The leaves of these names that a state holds, as `flat_arrays` took them.
+    """Return the leaves of these names that a state holds, as `flat_arrays` took them.
 
     Args:
         state: The state to go on from.

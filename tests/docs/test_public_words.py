@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import doctest
 import inspect
 import re
@@ -88,10 +89,38 @@ def test_the_docstring_of_a_public_function_explains_each_of_its_arguments(name:
     assert missing == []
 
 
-@pytest.mark.parametrize("name", rothamsted.__all__)
-def test_a_public_name_has_an_example(name: str) -> None:
+OF_THE_PACKAGE = [name for name in DOCUMENTED if name.partition(".")[0] in (*rothamsted.__all__, "ConditionEstimate")]
+
+
+@pytest.mark.parametrize("name", OF_THE_PACKAGE)
+def test_a_public_name_and_each_of_its_members_have_an_example(name: str) -> None:
     assert "Example:" in words_of(name)
     assert ">>> " in words_of(name)
+
+
+# A docstring that begins so names a thing and says not what is done with it: "The mean", "Whether it ran".
+WITHOUT_VERB = re.compile(r"(A|All|An|As|Both|Each|Every|How|Of|One|The|What|Where|Whether|Which|Who|Why)\b")
+
+
+def with_docstrings(node: ast.AST, dotted: str = "") -> Iterator[tuple[str, str]]:
+    """The public functions, methods and classes below a node, each with its docstring."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, (ast.FunctionDef, ast.ClassDef)) and not child.name.startswith("_"):
+            yield f"{dotted}{child.name}", ast.get_docstring(child) or ""
+            if isinstance(child, ast.ClassDef):
+                yield from with_docstrings(child, f"{dotted}{child.name}.")
+
+
+@pytest.mark.parametrize(
+    "folder", [PLUGINS / "rothamsted", ROOT / "projects", ROOT / "benchmarks"], ids=lambda p: p.name
+)
+def test_no_docstring_begins_as_the_name_of_a_thing(folder: Path) -> None:
+    found = []
+    for path in sorted(folder.rglob("*.py")):
+        module = ast.parse(path.read_text(encoding="utf-8"))
+        words = [("", ast.get_docstring(module) or ""), *with_docstrings(module)]
+        found += [f"{path.relative_to(folder)}: {name}: {text}" for name, text in words if WITHOUT_VERB.match(text)]
+    assert found == []
 
 
 def with_examples() -> list[str]:

@@ -27,9 +27,10 @@ from rothamsted.publish.record import _tags as tags_of
 from rothamsted.reporting.plots.contract import NotApplicable, PlotOptions
 from rothamsted.reporting.plots.forest import forest_data
 from rothamsted.reporting.plots.heatmap import heatmap_data
-from rothamsted.reporting.tables.csv_tables import TABLES, to_csv
+from rothamsted.reporting.tables.csv_tables import to_csv
 from tests.analysis.runs import dataset
 from tests.reporting.reading import Page
+from tests.reporting.tables import TABLES
 from tests.reporting.worlds import over_tasks
 
 NAN = float("nan")

@@ -14,11 +14,12 @@ import pytest
 from rothamsted.analysis.values import Analysis, Factor
 from rothamsted.publish.description import PICTURE_TEXT, description
 from rothamsted.reporting.plots import NotApplicable, Rendered
-from rothamsted.reporting.tables.csv_tables import TABLES, to_csv
+from rothamsted.reporting.tables.csv_tables import to_csv
 from tests.reporting import pages
 from tests.reporting.full_page import EVERYTHING, full, page, source
 from tests.reporting.pages import ATTACK
 from tests.reporting.reading import Page
+from tests.reporting.tables import TABLES
 
 NAN = math.nan
 

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from rothamsted.analysis.values import Factor
-from rothamsted.reporting.tables.csv_tables import TABLES, Table, to_csv
+from rothamsted.reporting.tables.csv_tables import Table, to_csv
 from tests.reporting import pages, worlds
+from tests.reporting.tables import TABLES
 
 NAN = math.nan
 

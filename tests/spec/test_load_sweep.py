@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from rothamsted.space import Choice, Range
-from rothamsted.spec import Racing, seeds_of
+from rothamsted.spec import Racing
 from tests.spec.conftest import SweepFile
 
 # The defaults are the contract of docs/design.md and of the sweep file's documentation.
@@ -46,7 +46,7 @@ def test_a_key_that_is_not_given_has_its_default(sweep_file: SweepFile, key: str
 
 
 def test_three_replicates_with_consecutive_seeds_are_the_default(sweep_file: SweepFile) -> None:
-    assert seeds_of(sweep_file.load()) == (0, 1, 2)
+    assert sweep_file.load().replicates.values == (0, 1, 2)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_three_replicates_with_consecutive_seeds_are_the_default(sweep_file: Swe
     ],
 )
 def test_seeds_are_what_the_replicates_say(sweep_file: SweepFile, text: str, seeds: tuple[int, ...]) -> None:
-    assert seeds_of(sweep_file.load_changed("parameters:", f"{text}\nparameters:")) == seeds
+    assert sweep_file.load_changed("parameters:", f"{text}\nparameters:").replicates.values == seeds
 
 
 def test_a_race_goes_from_three_to_twenty_by_one_where_nothing_else_is_said(sweep_file: SweepFile) -> None:

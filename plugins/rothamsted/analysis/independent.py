@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from rothamsted.analysis.ranking import members_of, scores_of
-from rothamsted.analysis.values import Analysis, Condition, ConditionSummary, Dataset, Replicate, Series
+from rothamsted.analysis.values import Analysis, ConditionSummary, Dataset, Replicate, Series
 from rothamsted.statistics import describe
 from rothamsted.statistics.crossed import Crossing, independent_values
 
@@ -29,7 +29,7 @@ def independent(dataset: Dataset) -> Dataset:
     if not dataset.crossed:
         return dataset
     members = members_of(dataset)
-    made = [one for condition in dataset.conditions for one in _made(condition, members[condition.number], dataset)]
+    made = [one for condition in dataset.conditions for one in _made(members[condition.number], dataset)]
     rest = [one for one in dataset.replicates if one.phase != "search" or one.outcome != "finished"]
     return replace(dataset, replicates=tuple(sorted((*made, *rest), key=lambda r: (r.condition, r.phase == "confirm"))))
 
@@ -74,7 +74,7 @@ def _as_trained(
     return replace(summary, counts=counts, statistics=statistics, note=note)
 
 
-def _made(condition: Condition, replicates: Sequence[Replicate], dataset: Dataset) -> list[Replicate]:
+def _made(replicates: Sequence[Replicate], dataset: Dataset) -> list[Replicate]:
     """The independent replicates of one condition; none where a number of a source is missing altogether."""
     finished = [one for one in replicates if one.outcome == "finished"]
     if not finished:

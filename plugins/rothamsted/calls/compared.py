@@ -42,7 +42,13 @@ def compare(
         UserError: fewer than two are given, nothing has this name, or they have no metric in common.
 
     Example:
-        >>> compare(["a", "b"], names=["A", "B"]).conditions  # doctest: +SKIP
+        >>> from rothamsted import analyze
+        >>> def trained(shift: float) -> Result:
+        ...     rows = [{"lr": 0.1, "seed": seed, "loss": shift + seed / 100} for seed in (0, 1, 2)]
+        ...     return analyze(rows, group_by=["lr"], replicate_by="seed", metric="loss")
+        >>> compared = compare([trained(0.0), trained(1.0)], names=["A", "B"])
+        >>> compared.conditions[["label", "verdict"]].to_dict("records")
+        [{'label': 'A', 'verdict': 'best'}, {'label': 'B', 'verdict': 'worse'}]
     """
     if isinstance(results_or_names, (str, Result)) or len(results_or_names) < 2:
         raise UserError(f"{PLACE}: takes a list of two or more results or names, such as ['a', 'b']")

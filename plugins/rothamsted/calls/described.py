@@ -49,6 +49,13 @@ class DescribedSweep:
         space: parameter -> domain: `uniform`, `loguniform`, `integers`, `choice`, a list, a range, an array.
         keys: the keys of a sweep file; see `SweepKeys`. If the target is a file, they override its values.
 
+    Attributes:
+        spec: all keys, checked, with their defaults.
+        root: folder of the project.
+        source: the sweep file; empty if there is none.
+        question: the opening comment of the file, or the docstring of the function.
+        plain: the keys as a file says them: those that were given, and the defaults of a call.
+
     Raises:
         UserError: names a mistake with its place, the value and the way out.
 
@@ -90,6 +97,11 @@ class DescribedSweep:
         Args:
             spec: the checked keys of the sweep.
             question: the opening comment of its file.
+
+        Example:
+            >>> sweep = Sweep("sweeps/quickstart.yaml", replicates=2)
+            >>> Sweep.of_record(sweep.spec, question="Which rate is best?") == sweep
+            True
         """
         made = object.__new__(cls)
         own = {"spec": spec, "_study": None, "root": find_home(Path.cwd()), "source": "", "question": question}
@@ -102,12 +114,23 @@ class DescribedSweep:
 
         Raises:
             UserError: it no longer exists.
+
+        Example:
+            >>> sweep = Sweep("sweeps/quickstart.yaml", replicates=2)
+            >>> sweep.study.name
+            'batch_size'
         """
         return find_target(self.spec, self.root) if self._study is None else self._study
 
     @property
     def name(self) -> str:
-        """Give the name of the sweep. Running a sweep of the same name again goes on with it."""
+        """Give the name of the sweep. Running a sweep of the same name again goes on with it.
+
+        Example:
+            >>> sweep = Sweep("sweeps/quickstart.yaml", replicates=2)
+            >>> sweep.name
+            'quickstart'
+        """
         return self.spec.name
 
     def check(self) -> None:
@@ -115,6 +138,9 @@ class DescribedSweep:
 
         Raises:
             UserError: the data cannot be used, or a metric is not logged.
+
+        Example:
+            >>> Sweep("sweeps/quickstart.yaml").check()  # doctest: +SKIP
         """
         from rothamsted.sweeping.open.check import print_plan
 
@@ -128,6 +154,11 @@ class DescribedSweep:
 
         Raises:
             UserError: no file holds the function, or the path cannot be written.
+
+        Example:
+            >>> sweep = Sweep("sweeps/quickstart.yaml", replicates=2)
+            >>> "study: batch_size" in sweep.to_yaml()
+            True
         """
         if str(self.plain.get("study", "")).startswith(":"):
             raise UserError(
@@ -153,13 +184,22 @@ class DescribedSweep:
         Raises:
             UserError: as `rothamsted.sweep`.
             KeyboardInterrupt: Ctrl-C stopped it.
+
+        Example:
+            >>> result = Sweep("sweeps/quickstart.yaml").run(if_exists="new")  # doctest: +SKIP
         """
         from rothamsted.calls.run import run
 
         return run(self, if_exists=if_exists, save=save)
 
     def renamed(self, name: str) -> Self:
-        """Give the same sweep under another `name`."""
+        """Give the same sweep under another `name`.
+
+        Example:
+            >>> sweep = Sweep("sweeps/quickstart.yaml", replicates=2)
+            >>> sweep.renamed("again").name
+            'again'
+        """
         return self.with_spec(self.spec.model_copy(update={"name": name}), plain={**self.plain, "name": name})
 
     def with_spec(self, spec: CheckedSweep, *, plain: Mapping[str, Any] | None = None) -> Self:
@@ -168,6 +208,11 @@ class DescribedSweep:
         Args:
             spec: all keys, checked.
             plain: the keys as a file says them; None: unchanged.
+
+        Example:
+            >>> sweep = Sweep("sweeps/quickstart.yaml", replicates=2)
+            >>> sweep.with_spec(sweep.spec) == sweep
+            True
         """
         made = object.__new__(type(self))
         changed = {"spec": spec, "plain": self.plain if plain is None else plain}

@@ -28,6 +28,13 @@ class ConditionEstimate:
         condition: number of the condition.
         run_id: MLflow run of its trial, or of its trial on fresh seeds.
         model: URI of a trained model; empty if none was logged.
+
+    Example:
+        >>> import rothamsted as rt
+        >>> rows = [{"lr": lr, "seed": seed, "loss": lr + seed / 100} for lr in (0.1, 0.5) for seed in (0, 1, 2)]
+        >>> best = rt.analyze(rows, group_by=["lr"], replicate_by="seed", metric="loss").best
+        >>> best.values, best.n, best.verdict
+        ({'lr': 0.1}, 3, 'best')
     """
 
     values: Mapping[str, Any]

@@ -67,7 +67,7 @@ def with_keys(document: Document, space: Any, place: str, **keys: Unpack[SweepKe
             )
     given = {name: value for name, value in keys.items() if value is not None}
     other, workers, parameters = given.pop("keys", {}), given.pop("workers", None), given.pop("parameters", {})
-    values = {**given, **_other_keys(other, given, place)}
+    values = {**given, **_other_keys(other, place)}
     if workers == IN_PROCESS:
         values |= {"execution.executor": IN_PROCESS, "execution.workers": 1}
     elif workers is not None:
@@ -94,7 +94,7 @@ def _mapping(what: str, given: Any, place: str) -> dict[str, Any]:
     return dict(given)
 
 
-def _other_keys(other: Any, given: Mapping[str, Any], place: str) -> dict[str, Any]:
+def _other_keys(other: Any, place: str) -> dict[str, Any]:
     """What `keys` holds: no argument of the call, and only keys that a file may have."""
     for key in _mapping("keys", other, place):
         first = key.partition(".")[0]

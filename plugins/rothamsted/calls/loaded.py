@@ -40,8 +40,8 @@ def load(name_or_run_id: str) -> Result:
         UserError: there is no such sweep; the message names the sweeps that exist.
 
     Example:
-        >>> load("quickstart").best.values  # doctest: +SKIP
-        {'optimizer.lr': 0.1}
+        >>> load("parabola").best.values  # doctest: +SKIP
+        {'x': 1.0}
     """
     uri = tracking.tracking_uri()
     tracking.check_reachable(uri)

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from rothamsted import places
 from rothamsted.analysis.analyze import Settings, analyze
-from rothamsted.analysis.only import matching, only
 from rothamsted.analysis.values import Analysis, Axis, Dataset
 from rothamsted.analysis.versus import versus
 from rothamsted.calls import frames
 from rothamsted.calls.described import DescribedSweep
 from rothamsted.calls.estimate import ConditionEstimate, best_of, confirmed_of
-from rothamsted.catalog import CORRECTIONS, PLOTS, TESTS
+from rothamsted.catalog import CORRECTIONS, TESTS
 from rothamsted.errors import UserError
 from rothamsted.suggest import known_names
 from rothamsted.unsaved import UnsavedDatabases
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     from rothamsted.promotion.judge.policy import Policy
     from rothamsted.search import OptunaStudy
 
-_KINDS = {"intervals": "forest", "bands": "curves"}  # the names of a call -> those of `catalog.PLOTS`
 _AXES: Mapping[str, Axis] = {"step": "step", "epoch": "epoch", "samples": "samples", "seconds": "seconds"}
 Read = Callable[[Collection[str]], Dataset]  # the dataset with the curves of these metrics; none: the usual ones
 
@@ -43,8 +41,10 @@ class Result:
         settings: how the analysis is made.
 
     Example:
-        >>> result = rothamsted.load("quickstart")  # doctest: +SKIP
-        >>> result.confirmed.mean, result.conditions  # doctest: +SKIP
+        >>> import rothamsted as rt
+        >>> rows = [{"lr": lr, "seed": seed, "loss": lr + seed / 100} for lr in (0.1, 0.5) for seed in (0, 1, 2)]
+        >>> rt.analyze(rows, group_by=["lr"], replicate_by="seed", metric="loss")
+        Result('results', 2 conditions; best: lr=0.1: 0.110 [0.085, 0.135], n = 3, best)
     """
 
     dataset: Dataset
@@ -58,17 +58,31 @@ class Result:
 
     @property
     def name(self) -> str:
-        """Give the name of the sweep, or of the runs."""
+        """Give the name of the sweep, or of the runs.
+
+        Example:
+            >>> rt.load("parabola").name  # doctest: +SKIP
+            'parabola'
+        """
         return self.dataset.name
 
     @property
     def run_id(self) -> str:
-        """Give the id of the sweep's run in MLflow; it is empty if there is none."""
+        """Give the id of the sweep's run in MLflow; it is empty if there is none.
+
+        Example:
+            >>> mlflow.get_run(rt.load("parabola").run_id).data.metrics  # doctest: +SKIP
+        """
         return self.dataset.run_id
 
     @property
     def is_complete(self) -> bool:
-        """Say whether nothing is left to do. After a timeout it is False; the same call then goes on."""
+        """Say whether nothing is left to do. After a timeout it is False; the same call then goes on.
+
+        Example:
+            >>> rt.load("parabola").is_complete  # doctest: +SKIP
+            True
+        """
         return self.dataset.is_complete
 
     @property
@@ -77,6 +91,10 @@ class Result:
 
         Raises:
             UserError: the runs are of no sweep.
+
+        Example:
+            >>> rt.load("parabola").sweep.name  # doctest: +SKIP
+            'parabola'
         """
         if self._described is None:
             raise UserError(f"sweep: {self.name} is not a sweep, but runs that were grouped")
@@ -88,6 +106,10 @@ class Result:
 
         Raises:
             UserError: the runs are of no sweep, or its search no longer exists.
+
+        Example:
+            >>> rt.load("parabola").optuna_study.best_params  # doctest: +SKIP
+            {'x': 1.0}
         """
         from rothamsted.search import load_study
 
@@ -95,7 +117,15 @@ class Result:
 
     @cached_property
     def analysis(self) -> Analysis:
-        """Give all findings as plain values."""
+        """Give all findings as plain values.
+
+        Example:
+            >>> import rothamsted as rt
+            >>> rows = [{"lr": lr, "seed": seed, "loss": lr + seed / 100} for lr in (0.1, 0.5) for seed in (0, 1, 2)]
+            >>> result = rt.analyze(rows, group_by=["lr"], replicate_by="seed", metric="loss")
+            >>> result.analysis.ranking  # numbers of conditions, best first
+            (0, 1)
+        """
         return analyze(self.dataset, self.settings)
 
     # ---- numbers ----
@@ -108,6 +138,13 @@ class Result:
 
         Raises:
             UserError: no condition has a mean.
+
+        Example:
+            >>> import rothamsted as rt
+            >>> rows = [{"lr": lr, "seed": seed, "loss": lr + seed / 100} for lr in (0.1, 0.5) for seed in (0, 1, 2)]
+            >>> result = rt.analyze(rows, group_by=["lr"], replicate_by="seed", metric="loss")
+            >>> result.best
+            lr=0.1: 0.110 [0.085, 0.135], n = 3, best
         """
         return best_of(self.analysis)
 
@@ -117,6 +154,10 @@ class Result:
 
         Raises:
             UserError: nothing is confirmed.
+
+        Example:
+            >>> result = rt.sweep("train.py:train", {"lr": [0.1, 0.5]}, confirm=10)  # doctest: +SKIP
+            >>> result.confirmed.mean, result.confirmed.ci_low, result.confirmed.ci_high  # doctest: +SKIP
         """
         return confirmed_of(self.analysis)
 
@@ -126,12 +167,27 @@ class Result:
 
         The interval `gap_low` to `gap_high` says how much worse the condition is than the best of the others. `seconds`
         is the mean time of a replicate. `why` is the reason if it has no rank.
+
+        Example:
+            >>> import rothamsted as rt
+            >>> rows = [{"lr": lr, "seed": seed, "loss": lr + seed / 100} for lr in (0.1, 0.5) for seed in (0, 1, 2)]
+            >>> result = rt.analyze(rows, group_by=["lr"], replicate_by="seed", metric="loss")
+            >>> result.conditions[["label", "verdict", "mean", "n"]].to_dict("records")[0]
+            {'label': 'lr=0.1', 'verdict': 'best', 'mean': 0.11, 'n': 3}
         """
         return frames.conditions_frame(self.analysis)
 
     @property
     def replicates(self) -> pd.DataFrame:
-        """Give a row for each replicate: factors, phase, seed, outcome, objective, all metrics, seconds, run, model."""
+        """Give a row for each replicate: factors, phase, seed, outcome, objective, all metrics, seconds, run, model.
+
+        Example:
+            >>> import rothamsted as rt
+            >>> rows = [{"lr": lr, "seed": seed, "loss": lr + seed / 100} for lr in (0.1, 0.5) for seed in (0, 1, 2)]
+            >>> result = rt.analyze(rows, group_by=["lr"], replicate_by="seed", metric="loss")
+            >>> result.replicates[["lr", "seed", "outcome", "loss"]].to_dict("records")[0]
+            {'lr': 0.1, 'seed': 0, 'outcome': 'finished', 'loss': 0.1}
+        """
         return frames.replicates_frame(self.analysis)
 
     def curves(self, metric: str | None = None, *, samples: bool = False) -> pd.DataFrame:
@@ -143,6 +199,9 @@ class Result:
 
         Raises:
             UserError: the metric was not logged.
+
+        Example:
+            >>> rt.load("net").curves("acc")[["label", "seed", "step", "value"]]  # doctest: +SKIP
         """
         name = metric or self._metric
         dataset = self.with_curves([name], samples=samples)
@@ -157,6 +216,9 @@ class Result:
 
         Raises:
             UserError: the metric was not logged, or there is no such axis.
+
+        Example:
+            >>> rt.load("net").bands("acc")[["label", "x", "mean", "ci_low", "ci_high"]]  # doctest: +SKIP
         """
         if by not in _AXES:
             raise UserError(f"bands: by={by!r} is not an axis; {known_names(str(by), _AXES)}")
@@ -180,6 +242,13 @@ class Result:
 
         Raises:
             UserError: there is no such condition, test or correction, or nothing can be compared.
+
+        Example:
+            >>> import rothamsted as rt
+            >>> rows = [{"lr": lr, "seed": seed, "loss": lr + seed / 100} for lr in (0.1, 0.5) for seed in (0, 1, 2)]
+            >>> result = rt.analyze(rows, group_by=["lr"], replicate_by="seed", metric="loss")
+            >>> result.versus({"lr": 0.1})[["label", "difference", "n"]].round(2).to_dict("records")
+            [{'label': 'lr=0.5', 'difference': 0.4, 'n': 3}]
         """
         if test is not None and test not in TESTS:
             raise UserError(f"versus: test={test!r}: {known_names(test, TESTS)}")
@@ -209,36 +278,27 @@ class Result:
 
         Raises:
             UserError: there is no such plot, or it has nothing to show.
-        """
-        from rothamsted.calls.notebook import show_figures
-        from rothamsted.reporting.plots import NotApplicable, PlotOptions, drawn
 
-        show_figures()
-        name = _KINDS.get(kind, kind)
-        if name not in PLOTS:
-            raise UserError(f"plot: kind={kind!r}: {known_names(kind, [*_KINDS, *PLOTS])}")
-        found = self.analysis
-        if metric is not None and metric not in found.metrics and metric != self._metric:
-            raise UserError(f"plot: metric={metric!r}: {known_names(metric, found.metrics)}")
-        if metric is not None and name == "curves":
-            dataset = self.with_curves([metric])
-            found = found if dataset is self.dataset else analyze(dataset, self.settings)
-        if where:
-            found = only(found, matching(found.dataset, {key: str(value) for key, value in where.items()}))
-        try:
-            return drawn(name, found, PlotOptions(metric=metric), axes=ax)
-        except NotApplicable as reason:
-            raise UserError(f"plot: {kind}: {reason}") from None
+        Example:
+            >>> rt.load("net").plot("curves", metric="acc").savefig("acc.png")  # doctest: +SKIP
+        """
+        from rothamsted.calls.plotted import plotted
+
+        return plotted(self, kind, metric=metric, where=where, axes=ax)
 
     def report(self, path: str | Path | None = None) -> Path:
         """Write the report, one HTML file, and return its path.
 
         Args:
             path: an .html file, or a folder for it; None: the folder reports beside the tracking store. If there is no
-                tracking store, reports goes to the working directory.
+                tracking store, the folder reports of the working directory.
 
         Raises:
             UserError: the file cannot be written.
+
+        Example:
+            >>> rt.load("net").report("net.html")  # doctest: +SKIP
+            PosixPath('net.html')
         """
         from rothamsted.publish.pages import copy_page, report_html
 
@@ -260,6 +320,10 @@ class Result:
         Raises:
             UserError: there is no such part, nothing to export, or the folder holds another export or cannot be
                 written.
+
+        Example:
+            >>> rt.load("net").export("exported", only=["results", "paper"])  # doctest: +SKIP
+            PosixPath('exported')
         """
         from rothamsted.publish.exported.folder import write_folder
 
@@ -277,6 +341,10 @@ class Result:
 
         Raises:
             UserError: there is nothing to promote, or the policy is for something else.
+
+        Example:
+            >>> rt.load("net").promote("registry/net.yaml", dry_run=True)  # doctest: +SKIP
+            'promoted'
         """
         from rothamsted.calls.promoted import promote
 
@@ -306,6 +374,9 @@ class Result:
 
         Raises:
             UserError: one of them was not logged.
+
+        Example:
+            >>> rt.load("net").with_curves(["acc"]).replicates[0].series["acc"].values  # doctest: +SKIP
         """
         replicates = self.dataset.replicates
         if all(frames.has_curve(self.dataset, metric, samples=samples) for metric in metrics):

@@ -54,9 +54,11 @@ def sweep(
         KeyboardInterrupt: Ctrl-C stopped it. What was running has been written.
 
     Example:
-        >>> result = sweep("sweeps/quickstart.yaml")  # doctest: +SKIP
-        >>> result.best.values  # doctest: +SKIP
-        {'optimizer.lr': 0.1}
+        >>> def parabola(seed: int, x: float = 0.0):
+        ...     return (x - 1) ** 2 + seed / 100
+        >>> result = sweep(parabola, {"x": [0.0, 1.0]}, direction="minimize", replicates=2)  # doctest: +SKIP
+        >>> result.best  # doctest: +SKIP
+        x=1: 0.005 [−0.059, 0.069], n = 2, best
     """
     return run(DescribedSweep(target, space, **keys), if_exists=if_exists, save=save)
 

@@ -36,7 +36,7 @@ def uniform(
         >>> uniform(0, 1, points=3).grid_points()
         (0.0, 0.5, 1.0)
     """
-    plain = {"low": _float("low", low), "high": _float("high", high), "step": step and _float("step", step)}
+    plain = {"low": _float(low), "high": _float(high), "step": step and _float(step)}
     return _range("uniform", {**plain, "points": points, "when": when}, is_integer=False)
 
 
@@ -58,7 +58,7 @@ def loguniform(low: float, high: float, *, points: int | None = None, when: Mapp
         >>> loguniform(0.01, 1, points=3).grid_points()
         (0.01, 0.1, 1.0)
     """
-    plain = {"low": _float("low", low), "high": _float("high", high), "log": True, "points": points, "when": when}
+    plain = {"low": _float(low), "high": _float(high), "log": True, "points": points, "when": when}
     return _range("loguniform", plain, is_integer=False)
 
 
@@ -148,7 +148,7 @@ def plain_domain(place: str, given: Any) -> Any:
 
 
 def is_short_of(given: Any, domain: Domain) -> bool:
-    """Whether a caller gave whole numbers for a parameter that takes any number."""
+    """Say whether a caller gave whole numbers for a parameter that takes any number."""
     return isinstance(given, Range) and isinstance(domain, Range) and given.is_integer and not domain.is_integer
 
 
@@ -164,7 +164,7 @@ def _range(call: str, plain: Mapping[str, Any], *, is_integer: bool) -> Range:
     return domain
 
 
-def _float(part: str, value: Any) -> Any:
+def _float(value: Any) -> Any:
     value = _plain(value)
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     return float(value) if is_number else value  # what is none is for the range to refuse, with its name

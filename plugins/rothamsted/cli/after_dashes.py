@@ -9,7 +9,7 @@ _TAKE_ONE = ("sweep", "check")
 
 
 def with_command(arguments: Sequence[str]) -> list[str]:
-    """Command-line words with the command that follows `--` as one word of its own, `--command=…`.
+    """Return command-line words with the command that follows `--` as one word of its own, `--command=…`.
 
     Only of what takes one: elsewhere the words stay as they are.
     """

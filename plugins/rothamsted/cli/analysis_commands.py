@@ -170,7 +170,7 @@ def compare(arguments: Sequence[str]) -> int:
 
 
 def power(arguments: Sequence[str]) -> int:
-    """How many replicates it takes to see a difference, from the spread of an earlier sweep."""
+    """Say how many replicates it takes to see a difference, from the spread of an earlier sweep."""
     found, screen = pairs(arguments, command="power"), screen_of(arguments, command="power")
     difference = take_number(found, "difference", float, "power")
     asked, over = take_settings(found, "power"), take_over(found, "power")

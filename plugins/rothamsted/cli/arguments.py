@@ -21,7 +21,7 @@ _COMMON = {word: name for name, (words, _) in COMMON.items() for word in words}
 
 @dataclass(frozen=True, kw_only=True)
 class GivenWords:
-    """A command line, sorted.
+    """Holds a command line, sorted.
 
     Attributes:
         keys: key -> text.
@@ -66,7 +66,7 @@ def read_line(arguments: Sequence[str], *, command: str) -> GivenWords:
 
 
 def pairs(arguments: Sequence[str], *, command: str) -> dict[str, str]:
-    """`a=1 --b 2 --c=3 FILE` as {"a": "1", "b": "2", "c": "3", "config": "FILE"}.
+    """Read `a=1 --b 2 --c=3 FILE` as {"a": "1", "b": "2", "c": "3", "config": "FILE"}.
 
     Raises:
         UserError: a word too many, a key without value, a key given twice, a key that the command does not take.
@@ -89,7 +89,7 @@ def pairs(arguments: Sequence[str], *, command: str) -> dict[str, str]:
 
 
 def each_alone(arguments: Sequence[str], *, command: str) -> list[list[str]]:
-    """`a b level=0.9` as the lines `a level=0.9` and `b level=0.9`, where a command is run once for each word."""
+    """Split `a b level=0.9` into `a level=0.9` and `b level=0.9`, for a command that runs once for each word."""
     usage, line = USAGES[command], read_line(arguments, command=command)
     if usage.several != "each" or len(line.words) < 2:
         return [list(arguments)]

@@ -62,7 +62,7 @@ def _study(name: str) -> Study:
 
 
 def is_study(name: str) -> bool:
-    """Whether the MLproject here, if there is one, has a study of this name."""
+    """Say whether the MLproject here, if there is one, has a study of this name."""
     from rothamsted.studies import is_script
 
     root = find_home(Path.cwd())
@@ -84,7 +84,7 @@ def prepare_data(arguments: Sequence[str]) -> int:
 
 
 def data_sets() -> str:
-    """The data sets of the studies here, with their options."""
+    """List the data sets of the studies here, with their options."""
     from rothamsted.studies import describe_datasets
 
     return describe_datasets(_studies(find_root(Path.cwd())))

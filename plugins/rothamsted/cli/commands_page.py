@@ -40,7 +40,7 @@ The keys of a sweep file: `rothamsted explain`, or [sweep-file.md](sweep-file.md
 
 
 def page() -> str:
-    """The whole page."""
+    """Write the whole page."""
     common = "\n".join(f"| {', '.join(f'`{word}`' for word in words)} | {what} |" for words, what in COMMON.values())
     parts = [_HEAD.format(common=common), *(_section(name, usage) for name, usage in USAGES.items())]
     return "\n".join(parts)

@@ -11,7 +11,7 @@ _OPTIONS = tuple(words[-1] for words, _ in COMMON.values())
 
 
 def script(shell: str, keys_of_files: tuple[str, ...]) -> str:
-    """The script of one shell.
+    """Write the script of one shell.
 
     Args:
         shell: One of SHELLS.
@@ -21,7 +21,7 @@ def script(shell: str, keys_of_files: tuple[str, ...]) -> str:
 
 
 def words_of(command: str, keys_of_files: tuple[str, ...]) -> list[str]:
-    """What may follow a command: keys with their =, bare options, keys of the sweep file, names of shells."""
+    """List what may follow a command: keys with their =, bare options, keys of the sweep file, names of shells."""
     usage = USAGES[command]
     own = [usage.written(key) if key in usage.switches else f"{key}=" for key in usage.keys]
     of_file = [f"{key}=" for key in keys_of_files] if usage.completes == "file" and usage.others else []

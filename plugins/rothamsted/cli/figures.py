@@ -29,7 +29,7 @@ SIZES = (50, 500)  # mm
 
 
 def take_plots(found: dict[str, str], command: str) -> list[str]:
-    """The plots of `plots=`; empty for all that apply.
+    """Take the plots of `plots=`; empty for all that apply.
 
     Raises:
         UserError: A name that no plot has; the text has the nearest and all others.
@@ -91,7 +91,7 @@ def _formats(found: dict[str, str]) -> list[str]:
 
 
 def take_where(found: dict[str, str]) -> Mapping[str, str]:
-    """The conditions that are drawn: `gamma=1 "name=a b"` as {"gamma": "1", "name": "a b"}."""
+    """Take the conditions that are drawn: `gamma=1 "name=a b"` as {"gamma": "1", "name": "a b"}."""
     text = take(found, "where") or ""
     try:
         words = shlex.split(text)

@@ -39,7 +39,7 @@ Made from the terms that a report explains: `python -m rothamsted.cli.glossary_p
 
 
 def page() -> str:
-    """The whole page."""
+    """Write the whole page."""
     return _HEAD + "".join(f"| {term} | {capital(meaning)} |\n" for term, meaning in TERMS.items())
 
 

@@ -32,7 +32,7 @@ _TRIALS = "20"  # Hydra's default
 
 @dataclass(frozen=True, kw_only=True)
 class HydraSearch:
-    """What a line with hydra/sweeper=optuna says.
+    """Holds what a line with hydra/sweeper=optuna says.
 
     Attributes:
         settings: key of a sweep -> text.
@@ -46,7 +46,7 @@ class HydraSearch:
 
 
 def as_search(words: Sequence[str]) -> HydraSearch | None:
-    """A line with hydra/sweeper=optuna, sorted; None: it asks for every combination.
+    """Sort a line with hydra/sweeper=optuna. Return None if it asks for every combination.
 
     Raises:
         UserError: a setting of Hydra's that has no counterpart.
@@ -68,7 +68,7 @@ def as_search(words: Sequence[str]) -> HydraSearch | None:
 
 
 def sweep_line(study: Study, target: str, search: HydraSearch) -> list[str]:
-    """The words after `rothamsted sweep`.
+    """Return the words after `rothamsted sweep`.
 
     Args:
         study: what is trained.

@@ -27,7 +27,7 @@ is written nested or dotted on the command line: `confirm.keep=2`.
 
 
 def page() -> str:
-    """The whole page."""
+    """Write the whole page."""
     parts, section = [_HEAD], ""
     for key, one in explained_keys().items():
         if key.partition(".")[0] != section:

@@ -55,7 +55,7 @@ COMMANDS: dict[str, Command] = {name: _later(name) for name in USAGES}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The console script, which is this process; with words, a command within another one's process."""
+    """Run the console script, which is this process; with words, run a command within another one's process."""
     if argv is None and "MLFLOW_RUN_ID" in os.environ:
         from rothamsted.outer_command import end_with_mlflow
 
@@ -148,7 +148,7 @@ def _show_help(command: str, arguments: Sequence[str]) -> int:
 
 
 def worst(statuses: Sequence[int]) -> int:
-    """The worst of several exit statuses."""
+    """Return the worst of several exit statuses."""
     return max(statuses, key=lambda status: _WORSE.index(status) if status in _WORSE else len(_WORSE), default=0)
 
 

@@ -36,7 +36,7 @@ NAMES: Mapping[str, tuple[str, Rows]] = {
 
 
 def help_text(command: str) -> str:
-    """How a command is written, its keys and its names; a package of others that cannot be imported is named, too.
+    """Say how a command is written, its keys and its names; a package of others that cannot be imported is named, too.
 
     Args:
         command: One of USAGES.
@@ -75,7 +75,7 @@ def _common_lines() -> list[str]:
 
 
 def overview() -> str:
-    """All commands, a line each."""
+    """List all commands, a line each."""
     width = max(map(len, USAGES))
     lines = [f"  {name:{width}}  {usage.does}" for name, usage in USAGES.items()]
     return "\n".join(

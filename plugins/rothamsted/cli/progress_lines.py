@@ -19,7 +19,7 @@ START_LOOKS = 15  # that a sweep has to make its first trial
 
 
 def progress_lines(progress: SweepProgress, *, now: Callable[[], float] = time.time) -> list[str]:
-    """How far a sweep is.
+    """Say in lines how far a sweep is.
 
     Args:
         progress: as it was read.
@@ -91,7 +91,7 @@ def _is_over(progress: SweepProgress, look: int) -> bool:
 
 
 def best_words(one: ListedSweep) -> tuple[str, str, str, str]:
-    """The best so far of a sweep, its interval, replicates, and condition; empty where there is none."""
+    """Return the best so far of a sweep, its interval, replicates, and condition; empty if there is none."""
     best = one.best
     if best is None or best.value is None:
         return "", "", "", ""
@@ -103,7 +103,7 @@ def best_words(one: ListedSweep) -> tuple[str, str, str, str]:
 
 
 def short(value: object) -> str:
-    """A value as narrow tables show it."""
+    """Write a value as narrow tables show it."""
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 

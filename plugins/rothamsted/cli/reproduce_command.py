@@ -58,7 +58,7 @@ def reproduce(arguments: Sequence[str]) -> int:
 
 
 def lines_of(one: Reproduction) -> list[str]:
-    """What is printed of one replicate."""
+    """Return what is printed of one replicate."""
     stream = one.compared
     lines = [f"{one.name} (run {one.run_id}): {_said(one.verdict, one.rtol)}, {stream.n_points} numbers compared"]
     if stream.first:

@@ -10,7 +10,7 @@ from rothamsted.reporting.verdicts import verdict_of
 
 
 def plain_analysis(analysis: Analysis) -> dict[str, Any]:
-    """The conditions, best first, those without a place at the end, and the confirmed ones."""
+    """Return the conditions, best first, those without a place at the end, and the confirmed ones."""
     dataset, summaries = analysis.dataset, {one.condition: one for one in analysis.objective}
     numbers = [*analysis.ranking, *(number for number in summaries if number not in analysis.ranking)]
     conditions = {one.number: one for one in dataset.conditions}

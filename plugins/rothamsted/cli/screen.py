@@ -20,7 +20,7 @@ WIDTH = 160  # characters of a table, where no terminal says how wide it is
 
 @dataclass(frozen=True, kw_only=True)
 class Screen:
-    """Where a command writes.
+    """Says where a command writes.
 
     Attributes:
         is_json: the result goes to standard output as JSON, words to standard error.
@@ -32,7 +32,7 @@ class Screen:
 
     @property
     def console(self) -> Console:
-        """For words, tables and progress; NO_COLOR and pipes are respected."""
+        """Return the console for words, tables and progress; NO_COLOR and pipes are respected."""
         file = sys.stderr if self.is_json else sys.stdout
         return console(file=file, quiet=self.is_quiet, width=None if file.isatty() else WIDTH)
 
@@ -68,13 +68,13 @@ def is_agreed(screen: Screen, question: str, *, command: str) -> bool:
 
 
 def screen_of(arguments: Sequence[str], *, command: str) -> Screen:
-    """What --json and -q ask for."""
+    """Return what --json and -q ask for."""
     common = read_line(arguments, command=command).common
     return Screen(is_json="json" in common, is_quiet="quiet" in common)
 
 
 def plain(value: Any) -> Any:
-    """A value as JSON has it: NaN and infinity are null, other things their text."""
+    """Return a value as JSON has it: NaN and infinity are null, other things their text."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if value is None or isinstance(value, (bool, int, str)):

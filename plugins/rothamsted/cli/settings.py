@@ -34,7 +34,7 @@ _HIGHER_IS_BETTER = ("acc", "accuracy", "f1", "auc", "score", "reward", "precisi
 
 
 def open_named(found: Mapping[str, str]) -> str:
-    """The tracking URI; a sweep or a metric that is not there is refused before what analyses it is imported.
+    """Return the tracking URI; refuse a sweep or a metric that is not there, before what analyses it is imported.
 
     Raises:
         UserError: There is none, or the store does not answer.
@@ -118,7 +118,7 @@ def _read_dataset(found: dict[str, str], command: str, *, uri: str, has_samples:
 
 
 def take_task(found: dict[str, str], command: str) -> Task | None:
-    """The task of `task=FACTOR` and `task_scale=`; None where no task is given."""
+    """Take the task of `task=FACTOR` and `task_scale=`; None if no task is given."""
     factor, scale = take(found, "task"), take(found, "task_scale")
     if factor is None:
         if scale is not None:
@@ -132,7 +132,7 @@ def take_task(found: dict[str, str], command: str) -> Task | None:
 
 
 def take_objective(found: dict[str, str], command: str) -> Objective | None:
-    """The objective of `metric=`, `direction=` and `reduce=`; None where no metric is given."""
+    """Take the objective of `metric=`, `direction=` and `reduce=`; None if no metric is given."""
     metric, direction, reduce = take(found, "metric"), take(found, "direction"), take(found, "reduce", "last") or "last"
     if metric is None:
         if direction is not None:
@@ -150,7 +150,7 @@ _DIRECTIONS: Mapping[str, Literal["minimize", "maximize"]] = {"minimize": "minim
 
 
 def take_over(found: dict[str, str], command: str) -> str | None:
-    """What stands for a condition over its seeds: `over_seeds=mean`, median, iqm or quantile:Q; None: not asked."""
+    """Take what stands for a condition over its seeds: `over_seeds=mean`, median, iqm, quantile:Q; None: not asked."""
     text = take(found, "over_seeds")
     if text is None:
         return None
@@ -164,7 +164,7 @@ def take_over(found: dict[str, str], command: str) -> str | None:
 
 
 def with_over(dataset: Dataset, over: str | None, settings: Settings, command: str) -> Dataset:
-    """The dataset whose conditions are compared over seeds as asked; as its sweep's file says where nothing is.
+    """Return the dataset with conditions compared over seeds as asked; if nothing is asked, as its sweep's file says.
 
     Raises:
         UserError: Something in the settings, or in the dataset, is about means alone.
@@ -197,7 +197,7 @@ def with_over(dataset: Dataset, over: str | None, settings: Settings, command: s
 
 
 def take_settings(found: dict[str, str], command: str) -> dict[str, Any]:
-    """What is asked of the analysis, fields of `Settings`; what is not asked is as the sweep's file has it."""
+    """Take what is asked of the analysis, fields of `Settings`; what is not asked is as the sweep's file has it."""
     readers: dict[str, Callable[[str], Any]] = {
         "level": lambda key: take_share(found, key, 0.95, command),
         "interval": lambda key: _name(found, key, NameOf(INTERVALS), command),
@@ -212,7 +212,7 @@ def take_settings(found: dict[str, str], command: str) -> dict[str, Any]:
 
 
 def take_plot_options(found: dict[str, str], command: str) -> PlotOptions:
-    """What the plots show: factors by x and group, over best or mean, the second metric of a Pareto front.
+    """Take what the plots show: factors by x and group, over best or mean, the second metric of a Pareto front.
 
     An x of step, epoch, samples or seconds is the axis of curves, any other a factor.
     """
@@ -238,7 +238,7 @@ _AXES: Mapping[str, Axis] = {"step": "step", "epoch": "epoch", "samples": "sampl
 
 
 def take_share(found: dict[str, str], key: str, default: float, command: str) -> float:
-    """A number strictly between 0 and 1."""
+    """Take a number strictly between 0 and 1."""
     text = take(found, key)
     value = default if text is None else take_number({key: text}, key, float, command)
     if not 0 < value < 1:
@@ -247,7 +247,7 @@ def take_share(found: dict[str, str], key: str, default: float, command: str) ->
 
 
 def take_number(found: dict[str, str], key: str, kind: Callable[[str], Any], command: str) -> Any:
-    """A finite number that has to be given."""
+    """Take a finite number that has to be given."""
     text = take(found, key)
     if text is None:
         raise UserError(f"rothamsted {command}: {key}=NUMBER is missing")
@@ -262,14 +262,14 @@ def take_number(found: dict[str, str], key: str, kind: Callable[[str], Any], com
 
 
 def one_of(value: str, key: str, command: str, known: Mapping[str, _T]) -> _T:
-    """The row of a table that a word names."""
+    """Return the row of a table that a word names."""
     if value not in known:
         raise UserError(f"rothamsted {command}: {key}={value} is not known; there are: {', '.join(known)}")
     return known[value]
 
 
 def names_of(text: str | None) -> list[str]:
-    """`a, b` as names; empty for nothing."""
+    """Split `a, b` into names; return none for nothing."""
     return [name.strip() for name in (text or "").split(",") if name.strip()]
 
 

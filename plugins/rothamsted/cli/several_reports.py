@@ -21,7 +21,7 @@ INDEX, OTHER_INDEX = "index", "index-of-sweeps"  # the second where a sweep is c
 
 
 def lines_of(arguments: Sequence[str]) -> list[list[str]]:
-    """The arguments of each report, where several sweeps are named or `--all` is given; else none.
+    """Return the arguments of each report if several sweeps are named or `--all` is given; else none.
 
     With `format=` figures are written, which have no pages and no index: none, too, but for `--all`.
 

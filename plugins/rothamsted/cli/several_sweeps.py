@@ -17,7 +17,7 @@ _STOPPED = (130, 143)
 
 
 def files_of(arguments: Sequence[str], *, command: str) -> list[list[str]]:
-    """The arguments of each sweep, where several files are named or `all=FOLDER` is given; else they alone.
+    """Return the arguments of each sweep if several files are named or `all=FOLDER` is given; else they alone.
 
     Raises:
         UserError: a folder without sweep files, or a folder beside files.

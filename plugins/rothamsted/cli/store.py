@@ -9,7 +9,7 @@ from rothamsted.errors import UserError
 
 
 def open_store(refuse: Callable[[str], None] = lambda uri: None, *, delivers: bool = True) -> str:
-    """The tracking URI, after a look whether anybody answers there.
+    """Return the tracking URI, after a look whether anybody answers there.
 
     Args:
         refuse: Given the URI, raises where what the command names is known not to be there. It is asked first, as
@@ -34,7 +34,7 @@ def open_store(refuse: Callable[[str], None] = lambda uri: None, *, delivers: bo
 
 
 def search_at(given: str | None, uri: str) -> str:
-    """The address of the search database that is given, or of the usual one.
+    """Return the address of the search database that is given, or of the usual one.
 
     Args:
         given: by the user; None: nothing.

@@ -22,7 +22,7 @@ NOT_YET = 3  # exit status: the time is over, or the sweep is not finished
 
 
 def executor_of(sweep: Sweep, screen: Screen, early: EarlyWorkers | None = None) -> Executor:
-    """The executor that the file names, with the workers that were started; with --json each event is a line, too."""
+    """Return the executor that the file names, with the started workers. With --json each event is a line, too."""
     executor = EXECUTORS[sweep.execution.executor]()
     executor = LocalExecutor(early=early) if early is not None else executor
     return EventExecutor(executor=executor, tell=screen.give) if screen.is_json else executor
@@ -50,7 +50,7 @@ def ended(result: SessionResult, place: Place, screen: Screen, *, is_saved: bool
 
 
 def best_line(analysis: Analysis) -> list[str]:
-    """The best condition in a line: as fresh seeds confirmed it, else the search's own estimate; empty: none."""
+    """Write the best condition in a line: as fresh seeds confirmed it, else the search's own estimate; empty: none."""
     if not analysis.ranking:
         return []
     number = analysis.ranking[0]

@@ -13,7 +13,7 @@ Tell = Callable[[Mapping[str, Any]], None]
 
 @dataclass(frozen=True, kw_only=True)
 class EventExecutor:
-    """Another executor, whose workers' events are told, too.
+    """Starts another executor, and tells its workers' events, too.
 
     Attributes:
         executor: what starts the workers.
@@ -24,7 +24,7 @@ class EventExecutor:
     tell: Tell
 
     def check(self, job: Job, n_workers: int) -> list[str]:
-        """What the other executor says."""
+        """Return what the other executor says."""
         return ask_first(self.executor, job, n_workers)
 
     def start(self, job: Job, n_workers: int) -> Crew:
@@ -34,7 +34,7 @@ class EventExecutor:
 
 @dataclass(frozen=True, kw_only=True)
 class EventCrew:
-    """Another executor's crew."""
+    """Wraps another executor's crew, and tells its events."""
 
     crew: Crew
     tell: Tell
@@ -50,11 +50,11 @@ class EventCrew:
 
     @property
     def n_alive(self) -> int:
-        """Of the other crew."""
+        """Return the number of the other crew."""
         return self.crew.n_alive
 
     def events(self, seconds: float) -> Iterator[Event]:
-        """What the other crew's workers say; told first."""
+        """Tell what the other crew's workers say, then yield it."""
         for event in self.crew.events(seconds):
             if line := line_of(event.said):
                 self.tell(line)
@@ -74,7 +74,7 @@ class EventCrew:
 
 
 def line_of(said: Mapping[str, Any]) -> dict[str, Any]:
-    """What a program wants to know of an event; empty: nothing."""
+    """Return what a program wants to know of an event; empty: nothing."""
     kind = said.get("event")
     whose = {"condition": said.get("trial"), "phase": said.get("phase")}
     if kind == "start":

@@ -11,7 +11,7 @@ from rothamsted.cli.shared_keys import FIGURES, HOW, OUT, PLOTS, RUNS
 
 @dataclass(frozen=True, kw_only=True)
 class Usage:
-    """What a command takes.
+    """Says what a command takes.
 
     Attributes:
         does: in one line.
@@ -37,14 +37,14 @@ class Usage:
     completes: str = ""
 
     def written(self, key: str) -> str:
-        """A key as help writes it: `level`, or `--no-save` of a switch."""
+        """Write a key as help does: `level`, or `--no-save` of a switch."""
         if key not in self.switches:
             return key
         return option(key if self.switches[key] else f"no_{key}")
 
 
 def option(key: str) -> str:
-    """A key as an option: if_exists is --if-exists."""
+    """Write a key as an option: if_exists is --if-exists."""
     return f"--{key.replace('_', '-')}"
 
 

@@ -66,12 +66,12 @@ class Death:
 
     @property
     def is_orderly(self) -> bool:
-        """Whether it had nothing more to do, or left when it was asked to."""
+        """Say whether it had nothing more to do, or left when it was asked to."""
         return self.exit_code == 0 and not self.was_ended_because
 
     @property
     def reason(self) -> str:
-        """One line on how it ended."""
+        """Say in one line how it ended."""
         if self.was_ended_because:
             return f"its worker was ended: {self.was_ended_because}"
         if self.exit_code >= 0:
@@ -164,7 +164,7 @@ def ask_first(executor: Executor, job: Job, n_workers: int) -> list[str]:
 
 
 def find_entry(entry: str) -> Callable[..., Any]:
-    """The function that a job names."""
+    """Find the function that a job names."""
     module, _, name = entry.partition(":")
     return getattr(importlib.import_module(module), name)
 

@@ -240,7 +240,7 @@ def _project(job: Job) -> dict[str, str]:
 
 
 def has_folder(job: Job) -> bool:
-    """Whether Ray brings the folder that workers start in."""
+    """Say whether Ray brings the folder that workers start in."""
     return "working_dir" in (job.options.get("runtime_env") or {})
 
 

@@ -20,7 +20,7 @@ CONFIG_FILE, OUTPUT_FOLDER = "config.json", "output"  # in the scratch folder of
 
 @dataclass(frozen=True, kw_only=True)
 class CommandLine:
-    """A command and the folder that it runs in. It answers to what `tracking.projects.Project` answers to.
+    """Holds a command and the folder that it runs in. It has the interface of `tracking.projects.Project`.
 
     Attributes:
         command: with its placeholders.
@@ -34,32 +34,32 @@ class CommandLine:
 
     @property
     def title(self) -> str:
-        """As messages call it."""
+        """Name the command as messages do."""
         return f"command {self.command.script}"
 
     @property
     def study_name(self) -> str:
-        """What is recorded as the study: the script."""
+        """Return what is recorded as the study: the script."""
         return self.command.script
 
     @property
     def source_tags(self) -> dict[str, str]:
-        """Where the numbers are from, for the record."""
+        """Say where the numbers are from, for the record."""
         return {"rothamsted.command": self.command.text, "mlflow.source.name": self.source_name}
 
     @property
     def source_name(self) -> str:
-        """What MLflow shows as the source of a run: the script."""
+        """Return what MLflow shows as the source of a run: the script."""
         return self.command.script
 
     @property
     def not_passed_on(self) -> tuple[str, ...]:
-        """Parameters without effect: the sweep file's check lets none through."""
+        """Return no parameters: the sweep file's check lets none without effect through."""
         return ()
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the command's text and the script's content."""
+        """Return the SHA-256 of the command's text and the script's content."""
         digest = hashlib.sha256(self.command.text.encode())
         if (path := self._script_file()) is not None:
             digest.update(read_given(path, way_out="give the script of the command"))
@@ -84,11 +84,11 @@ class CommandLine:
             raise LaunchError(f"command: there is no file {script!r} in {where}; go to its folder, or correct the path")
 
     def config_text(self, values: Mapping[str, Any]) -> str:
-        """The parameters of one replicate as JSON: dotted names as objects where the command reads the file."""
+        """Write the parameters of one replicate as JSON: dotted names as objects if the command reads the file."""
         return json.dumps(nested(values) if self.command.has_config else dict(values), indent=2) + "\n"
 
     def launched(self, values: Mapping[str, Any], scratch: Path, prefix: str = "") -> list[str] | str:
-        """The argument list of one replicate, with the files that it names.
+        """Return the argument list of one replicate, with the files that it names.
 
         Args:
             values: the parameters, the seed among them.
@@ -104,10 +104,10 @@ class CommandLine:
         return self._arguments(values, scratch)
 
     def check_environment(self, manager: str | None = None) -> None:
-        """Nothing: it runs in the environment that is there."""
+        """Check nothing: it runs in the environment that is there."""
 
     def environment_prefix(self, manager: str | None = None) -> str:
-        """Nothing: it runs in the environment that is there."""
+        """Return nothing: it runs in the environment that is there."""
         return ""
 
     # ---- within ----
@@ -128,7 +128,7 @@ class CommandLine:
 
 
 def open_command(text: str, folder: Path, seed: str | None) -> CommandLine:
-    """The command of a sweep file.
+    """Return the command of a sweep file.
 
     Args:
         text: as it stands there.

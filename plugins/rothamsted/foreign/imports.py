@@ -22,7 +22,7 @@ _HARMLESS_CALLS = frozenset({"logging.getLogger", "getLogger", "Path", "pathlib.
 
 @dataclass(frozen=True, kw_only=True)
 class Import:
-    """One import: `import module`, or `from module import names`; optional inside `try`."""
+    """Holds one import: `import module`, or `from module import names`; optional inside `try`."""
 
     module: str
     names: tuple[str, ...] = ()
@@ -96,7 +96,7 @@ class _Walk:
 
 
 def imports_of_file(path: Path, folder: Path) -> list[Import]:
-    """What `python path` imports from outside the project's folder; `sys.path` is as the script will see it.
+    """List what `python path` imports from outside the project's folder; `sys.path` is as the script will see it.
 
     Raises:
         SyntaxError, OSError: the script, or a module of the project that it imports, cannot be read.
@@ -107,7 +107,7 @@ def imports_of_file(path: Path, folder: Path) -> list[Import]:
 
 
 def imports_of_module(module: str, folder: Path) -> list[Import]:
-    """What `python -m module` imports from outside the project's folder.
+    """List what `python -m module` imports from outside the project's folder.
 
     Raises:
         SyntaxError, OSError: a module of the project cannot be read.
@@ -124,7 +124,7 @@ def imports_of_module(module: str, folder: Path) -> list[Import]:
 
 
 def is_within(places: Iterable[str], folder: Path) -> bool:
-    """Whether one of the places lies in the project's folder, installed packages in it excepted."""
+    """Say whether one of the places lies in the project's folder, installed packages in it excepted."""
     installed = [Path(place).resolve() for place in [*site.getsitepackages(), site.getusersitepackages()]]
     for place in places:
         path = Path(place).resolve()

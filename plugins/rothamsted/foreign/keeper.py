@@ -97,7 +97,7 @@ def receive(channel: socket.socket, pending: bytearray) -> dict[str, Any] | None
 
 
 def descendants(pid: int) -> list[int]:
-    """All processes below one, from /proc; zombies too, which cost nothing."""
+    """List all processes below one, from /proc; zombies too, which cost nothing."""
     children: dict[int, list[int]] = {}
     for entry in os.listdir("/proc"):  # noqa: PTH208  (a Path for each process of the machine, twenty times a second)
         if entry.isdigit():
@@ -149,7 +149,7 @@ class _Subreaper:
 
 
 def ready(channels: Sequence[socket.socket | int], seconds: float | None) -> list[socket.socket | int]:
-    """Those of some channels that have something to read, waited for; a process may have thousands of open files."""
+    """Wait for channels that have something to read, and return them; a process may have thousands of open files."""
     with selectors.DefaultSelector() as selector:
         for channel in channels:
             selector.register(channel, selectors.EVENT_READ)
@@ -157,17 +157,20 @@ def ready(channels: Sequence[socket.socket | int], seconds: float | None) -> lis
 
 
 class Marked:
-    """Any Unix: what the command starts is in its session, below it, or has the mark in its environment."""
+    """Finds what a command has started, on any Unix.
+
+    It is in its session, below it, or has the mark in its environment.
+    """
 
     def __init__(self, mark: str, pid: int = 0) -> None:
         self.environment: Mapping[str, str] = {MARK: mark}
         self._mark, self._pid = mark, pid  # of the command, once it has been started
 
     def tie(self, keeper: int) -> None:
-        """Nothing: the owner ends the command if the keeper is killed."""
+        """Do nothing: the owner ends the command if the keeper is killed."""
 
     def look(self, pid: int, channels: list[socket.socket], seconds: float | None) -> tuple[int | None, bool]:
-        """As above; the end is asked for twenty times a second."""
+        """Wait as above; the end is asked for twenty times a second."""
         self._pid = pid
         at_most = _TICK_SECONDS if seconds is None else min(seconds, _TICK_SECONDS)
         readable = ready(channels, at_most)
@@ -175,7 +178,7 @@ class Marked:
         return (os.waitstatus_to_exitcode(status), False) if ended else (None, bool(readable))
 
     def left(self) -> list[int]:
-        """As above; zombies are no longer there."""
+        """List what is left, as above; zombies are no longer there."""
         import psutil  # not on Linux, where the keeper starts without site-packages
 
         found: list[int] = []
@@ -187,7 +190,7 @@ class Marked:
         return found
 
     def rest(self) -> list[int]:
-        """As above."""
+        """List the rest, as above."""
         return self.left()
 
 

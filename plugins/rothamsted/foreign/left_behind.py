@@ -27,7 +27,7 @@ _OWN_ENDS = (RunStatus.FAILED, RunStatus.KILLED)
 
 @dataclass(kw_only=True)
 class LeftBehind:
-    """The traces of one process.
+    """Finds the traces of one process.
 
     Attributes:
         run_id: its run.
@@ -50,12 +50,12 @@ class LeftBehind:
 
     @property
     def log_path(self) -> Path:
-        """Where its output goes."""
+        """Say where its output goes."""
         return self.folder / OUTPUT
 
     @property
     def variables(self) -> dict[str, str]:
-        """What the process sees of it."""
+        """Return what the process sees of it."""
         return {VARIABLE: str(self._report.path)}
 
     def follow(self, *, is_over: bool = False) -> None:
@@ -77,7 +77,7 @@ class LeftBehind:
             self.recorder.log_file(self.run_id, path, path.name if path.is_dir() else "")
 
     def history(self, wanted: Collection[str], tail: str) -> list[MetricPoint]:
-        """All that its run has; of a process that logged none of the wanted metrics also its last line.
+        """Return all that its run has; of a process that logged none of the wanted metrics also its last line.
 
         Args:
             wanted: names of metrics.
@@ -96,7 +96,7 @@ class LeftBehind:
         return [*points, *last]
 
     def own_failure(self, ended: Exit) -> str:
-        """What its run says where it ended as failed although the process ended well; empty: nothing."""
+        """Return what its run says if it ended as failed although the process ended well; empty: nothing."""
         if ended.code != 0 or ended.reason:
             return ""
         run = find_run(self.run_id, uri=self.uri, patience=self.recorder.patience)

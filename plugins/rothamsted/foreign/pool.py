@@ -26,7 +26,7 @@ _IMPORT_SECONDS = 120.0
 
 @dataclass(kw_only=True)
 class Pool:
-    """Processes that have imported ahead, of one script in one environment.
+    """Keeps processes that have imported ahead, of one script in one environment.
 
     Attributes:
         script: the argument list up to the script's own arguments.

@@ -34,12 +34,12 @@ _KILLED = -9
 
 
 class LaunchError(UserError):
-    """A command that cannot be started."""
+    """Says that a command cannot be started."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Launch:
-    """What to start.
+    """Says what to start.
 
     Attributes:
         command: an argument list, which no shell sees; or a text, which `bash -c` runs.
@@ -59,11 +59,11 @@ class Launch:
 
     @property
     def arguments(self) -> list[str]:
-        """The argument list that is executed."""
+        """Return the argument list that is executed."""
         return ["bash", "-c", self.command] if isinstance(self.command, str) else list(self.command)
 
     def request(self) -> dict[str, Any]:
-        """What the keeper is told."""
+        """Return what the keeper is told."""
         return {
             "arguments": self.arguments,
             "folder": str(self.folder),
@@ -75,7 +75,7 @@ class Launch:
 
 @dataclass(kw_only=True)
 class Running:
-    """A started process, as its owner sees it.
+    """Holds a started process, as its owner sees it.
 
     Attributes:
         launch: what was started.
@@ -124,7 +124,7 @@ class Running:
         return self._code if self._code is not None else _KILLED
 
     def memory_bytes(self) -> int:
-        """Resident memory of the process and all that it started; pages that they share count once for each."""
+        """Return resident memory of the process and all that it started; pages that they share count once for each."""
         total = 0
         for pid in self._pids():
             with contextlib.suppress(psutil.Error):
@@ -147,7 +147,7 @@ class Running:
             time.sleep(0.02)
 
     def tail(self) -> str:
-        """The last lines of its log."""
+        """Return the last lines of its log."""
         return read_tail(self.launch.log_path)
 
     def _is_readable(self, seconds: float) -> bool:
@@ -156,7 +156,7 @@ class Running:
 
 @dataclass(frozen=True, kw_only=True)
 class Exit:
-    """How a process ended.
+    """Says how a process ended.
 
     Attributes:
         code: its exit status, negative for a signal.
@@ -173,7 +173,7 @@ class Exit:
     tail: str
 
     def failure(self) -> str:
-        """Why it counts as failed, in a line; empty where it ended well or its owner ended it for another reason."""
+        """Say in a line why it counts as failed; empty if it ended well or its owner ended it for another reason."""
         if self.reason == "memory":
             return f"took {self.peak_memory_bytes / 1e6:.0f} MB, more than the memory_limit of its sweep"
         if self.code == 0 or self.reason:

@@ -24,12 +24,12 @@ _SHOWN = 80  # characters of a bad line
 
 
 class ReportError(UserError):
-    """A line that is no report."""
+    """Says that a line is no report."""
 
 
 @dataclass(kw_only=True)
 class ReportFile:
-    """The file of one process, read as it grows.
+    """Reads the file of one process as it grows.
 
     Attributes:
         path: it need not be there yet.
@@ -41,7 +41,7 @@ class ReportFile:
     _step: int = 0
 
     def read(self, timestamp_ms: int, *, is_over: bool = False) -> list[MetricPoint]:
-        """What has been added since the last call. The last line waits until it has its end.
+        """Return what has been added since the last call. The last line waits until it has its end.
 
         Args:
             timestamp_ms: the time of what is read.
@@ -90,7 +90,7 @@ class ReportFile:
 
 
 def points_of_last_line(output: str, timestamp_ms: int) -> list[MetricPoint]:
-    """The numbers in the last line of an output that is a JSON object; none where no line is.
+    """Return the numbers in the last line of an output that is a JSON object; none if no line is.
 
     What is no number in it is for others to read, and left out.
 

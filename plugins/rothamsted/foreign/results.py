@@ -14,7 +14,7 @@ from rothamsted.yaml_text import load, load_json
 
 
 class ObjectiveError(UserError):
-    """An objective that its run does not hold where the sweep file says."""
+    """Says that a run does not have the objective that the sweep file names."""
 
 
 def read_objective_artifact(run_id: str, path: str, key: str, *, uri: str) -> float:

@@ -34,7 +34,7 @@ _KINDS = {"text/csv": ".csv", "application/json": ".json", "application/zip": ".
 
 
 def is_web_address(address: str) -> bool:
-    """Whether it is an address of http or https."""
+    """Say whether it is an address of http or https."""
     return address.startswith(("http://", "https://"))
 
 

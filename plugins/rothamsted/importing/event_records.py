@@ -32,7 +32,7 @@ _DTYPES = {
 
 
 def is_event_file(name: str) -> bool:
-    """Whether a file is one of TensorBoard's, by its name, as TensorBoard itself tells."""
+    """Say whether a file is one of TensorBoard's, by its name, as TensorBoard itself tells."""
     return "tfevents" in name
 
 

@@ -46,7 +46,7 @@ class EventRun:
 
     @property
     def n_points(self) -> int:
-        """How many there are."""
+        """Return how many there are."""
         return sum(len(values) for _, _, values in self.columns.values())
 
     def points(self, rename: dict[str, str] | None = None) -> Iterator[MetricPoint]:

@@ -46,19 +46,19 @@ class FittedRun:
 
     @property
     def name(self) -> str:
-        """The name of the run, never empty."""
+        """Return the name of the run, never empty."""
         text = " ".join(recordable(self._run.name or self._run.source_id.rpartition("/")[2]).split())
         return (masked(text) or "imported")[: MAX_NAME - 8]  # room for what tells equal names apart
 
     @property
     def identity(self) -> str:
-        """Which run of its source it is, in at most 250 characters."""
+        """Say which run of its source it is, in at most 250 characters."""
         text = masked(self._run.source_id)
         return text if len(text) <= MAX_NAME and not name_text_fault(text) else f"sha256:{_digest(text, 64)}"
 
     @property
     def description(self) -> str:
-        """The text on top of the run; empty: none."""
+        """Return the text on top of the run; empty: none."""
         return _cut(masked(recordable(self._run.description)), MAX_TAG)
 
     def point(self, point: MetricPoint, usual_ms: int) -> MetricPoint | None:
@@ -122,7 +122,7 @@ class FittedRun:
 
 
 def fitted_name(name: str, room: int = 0) -> str:
-    """A name that MLflow takes.
+    """Return a name that MLflow takes.
 
     Args:
         name: the original name.
@@ -141,7 +141,7 @@ def fitted_name(name: str, room: int = 0) -> str:
 
 
 def name_text_fault(text: str) -> bool:
-    """Whether a text cannot be the value of a tag as it is."""
+    """Say whether a text cannot be the value of a tag as it is."""
     return recordable(text) != text
 
 

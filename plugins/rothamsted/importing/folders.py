@@ -28,12 +28,12 @@ class FolderFiles:
     folders: Sequence[str]
 
     def has(self, *names: str) -> bool:
-        """Whether it holds a file of one of these names."""
+        """Say whether it holds a file of one of these names."""
         return any(name in self.files for name in names)
 
     @property
     def size(self) -> int:
-        """Bytes of its files: grows while a run goes on."""
+        """Return the bytes of its files: they grow while a run goes on."""
         return sum(size_of(self.path / name) for name in self.files)
 
 
@@ -69,7 +69,7 @@ def walk(root: Path) -> Iterator[FolderFiles]:
 
 
 def size_of(path: Path) -> int:
-    """Bytes of a file; 0 where it is gone."""
+    """Return the bytes of a file; 0 if it is gone."""
     try:
         return path.stat().st_size
     except OSError:
@@ -77,7 +77,7 @@ def size_of(path: Path) -> int:
 
 
 def changed_ms(path: Path) -> int:
-    """When a file was written last, milliseconds since 1970, UTC; 0 where it is gone."""
+    """Say when a file was written last, milliseconds since 1970, UTC; 0 if it is gone."""
     try:
         return path.stat().st_mtime_ns // 1_000_000
     except OSError:
@@ -102,7 +102,7 @@ def read_config(path: Path, notes: list[str], *, what: str = "its configuration"
 
 
 def config_in(path: Path) -> dict[str, Any]:
-    """The mapping in a file of YAML or JSON.
+    """Read the mapping in a file of YAML or JSON.
 
     Raises:
         DataError: it is missing, damaged, too long, or not a mapping.

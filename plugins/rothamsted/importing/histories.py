@@ -90,7 +90,7 @@ def points_of(
 
 
 def counts(name: str, rows: Iterable[Row]) -> bool:
-    """Whether a column has whole numbers and no fractions, such as epochs of 0.25."""
+    """Say whether a column has whole numbers and no fractions, such as epochs of 0.25."""
     numbers = [number for row in rows if (number := number_of(row.get(name))) is not None and math.isfinite(number)]
     return bool(numbers) and all(number == int(number) for number in numbers)
 

@@ -23,7 +23,7 @@ _OF_HYDRA = ".hydra"
 
 
 def matches(address: str) -> bool:
-    """Whether a folder below was made by Hydra."""
+    """Say whether a folder below was made by Hydra."""
     path = Path(address)
     return path.is_dir() and any(_is_job(folder) for folder in walk(path))
 

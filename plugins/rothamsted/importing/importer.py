@@ -53,7 +53,7 @@ class Imported:
 
     @property
     def n_runs(self) -> int:
-        """How many runs the source has."""
+        """Say how many runs the source has."""
         return self.counts.total()
 
 

@@ -51,7 +51,7 @@ _MEANT = {
 
 
 def matches(address: str) -> bool:
-    """Whether it is a JSON file."""
+    """Say whether it is a JSON file."""
     path = Path(address)
     return path.is_file() and path.suffix.lower() == ".json"
 

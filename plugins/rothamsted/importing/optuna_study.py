@@ -24,7 +24,7 @@ _URL = re.compile(r"(sqlite|postgresql|mysql|mariadb)(\+\w+)?://", re.IGNORECASE
 
 
 def matches(address: str) -> bool:
-    """Whether it is the address of a database, an SQLite file, or a JournalFile of Optuna's."""
+    """Say whether it is the address of a database, an SQLite file, or a JournalFile of Optuna's."""
     if _URL.match(address):
         return True
     path = Path(address)

@@ -21,7 +21,7 @@ def matches(address: str) -> bool:
 
 
 def read(address: str, options: Mapping[str, str]) -> Iterator[ImportedRun]:
-    """The runs below a folder in the order of their paths.
+    """Yield the runs below a folder in the order of their paths.
 
     Raises:
         DataError: none of the files can be read.

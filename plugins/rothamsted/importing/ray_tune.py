@@ -38,13 +38,13 @@ _STATES = {
 
 
 def matches(address: str) -> bool:
-    """Whether there are trials of Ray Tune below a folder."""
+    """Say whether there are trials of Ray Tune below a folder."""
     path = Path(address)
     return path.is_dir() and any(_is_trial(folder) or _state_file(folder) is not None for folder in walk(path))
 
 
 def read(address: str, options: Mapping[str, str]) -> Iterator[ImportedRun]:
-    """The trials below a folder in the order of their paths."""
+    """Yield the trials below a folder in the order of their paths."""
     states: dict[Path, dict[str, Any]] = {}  # experiment -> trial id -> what its state file says
     for folder in walk(Path(address)):
         if (path := _state_file(folder)) is not None:

@@ -54,22 +54,22 @@ class Results:
 
     @property
     def end_ms(self) -> int:
-        """When the last of the files was written, milliseconds since 1970; 0 without any."""
+        """Say when the last of the files was written, milliseconds since 1970; 0 without any."""
         return max((changed_ms(path) for path in self.paths), default=0)
 
     @property
     def size(self) -> int:
-        """Bytes of all of them."""
+        """Return the bytes of all of them."""
         return sum(size_of(path) for path in self.paths)
 
 
 def is_history(name: str) -> bool:
-    """Whether a file is a history of metrics, by its name."""
+    """Say whether a file is a history of metrics, by its name."""
     return name in _HISTORIES or name.endswith((".jsonl", ".ndjson"))
 
 
 def is_result(name: str) -> bool:
-    """Whether a file holds what a run measured, by its name."""
+    """Say whether a file holds what a run measured, by its name."""
     return is_history(name) or name in _RESULTS or is_event_file(name)
 
 

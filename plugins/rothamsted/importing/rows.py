@@ -165,7 +165,7 @@ def _json(path: Path, notes: list[str]) -> Iterator[Row]:
 
 
 def read_json(path: Path, *, most: int = MOST_OF_LINE * 16) -> Any:
-    """The values of a JSON file.
+    """Read the values of a JSON file.
 
     Raises:
         DataError: it is missing, too large, or not JSON in UTF-8; the message says where it ends or breaks.

@@ -123,7 +123,7 @@ def source_of(address: str, kind: str | None = None) -> tuple[str, SourceRow]:
 
 
 def known_source(kind: str) -> SourceRow:
-    """The row of a source by its name.
+    """Return the row of a source by its name.
 
     Raises:
         UserError: there is none.

@@ -28,7 +28,7 @@ _MOST_ROWS = 5_000_000
 
 
 def matches(address: str) -> bool:
-    """Whether it is a file with the name of a table."""
+    """Say whether it is a file with the name of a table."""
     path = Path(address)
     return path.is_file() and path.suffix.lower() in KINDS
 

@@ -120,7 +120,7 @@ def key_of(row: Row, run_by: Sequence[str]) -> str:
 
 
 def repeats(rows: Sequence[Row], run_by: Sequence[str]) -> bool:
-    """Whether two rows have the same values in some columns."""
+    """Say whether two rows have the same values in some columns."""
     return len({key_of(row, run_by) for row in rows}) < len(rows)
 
 

@@ -27,7 +27,7 @@ _BY_TIME = re.compile(r"\d{9,11}\.\d+")  # how torch's add_hparams calls its fol
 
 
 def matches(address: str) -> bool:
-    """Whether there are event files below a folder, or it is one."""
+    """Say whether there are event files below a folder, or it is one."""
     path = Path(address)
     if path.is_file():
         return is_event_file(path.name)
@@ -35,7 +35,7 @@ def matches(address: str) -> bool:
 
 
 def read(address: str, options: Mapping[str, str]) -> Iterator[ImportedRun | UnreadRun]:
-    """The runs below a folder, or in one event file, in the order of their paths.
+    """Yield the runs below a folder, or in one event file, in the order of their paths.
 
     Raises:
         DataError: the package tensorboard is missing.

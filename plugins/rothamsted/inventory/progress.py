@@ -40,12 +40,12 @@ class SweepProgress:
 
     @property
     def n_running(self) -> int:
-        """Trials in the hands of workers."""
+        """Return the number of trials in the hands of workers."""
         return self.conditions.n_running + self.fresh.n_running
 
     @property
     def plain(self) -> dict[str, Any]:
-        """As JSON has it."""
+        """Return the progress as JSON has it."""
         return {
             **self.listed.plain,
             "n_running": self.n_running,

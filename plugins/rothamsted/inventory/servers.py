@@ -33,7 +33,7 @@ END_SECONDS = 5.0  # from asking a server to end until it is killed
 
 @dataclass(frozen=True, kw_only=True)
 class Server:
-    """A server that was started here.
+    """Holds a server that was started here.
 
     Attributes:
         name: as messages call it.
@@ -48,7 +48,7 @@ class Server:
     log: Path
 
     def why_ended(self) -> str:
-        """The last line that it wrote, if it has ended; else empty."""
+        """Return the last line that it wrote, if it has ended; else empty."""
         if self.process.poll() is None:
             return ""
         lines = self.log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
@@ -56,12 +56,12 @@ class Server:
 
 
 def mlflow_command(port: int) -> list[str]:
-    """The command that serves MLflow's UI on the tracking store that the variable TRACKING names."""
+    """Return the command that serves MLflow's UI on the tracking store that the variable TRACKING names."""
     return [sys.executable, "-m", "mlflow", "ui", "--host", HOST, "--port", str(port), "--workers", "1"]
 
 
 def dashboard_command(port: int) -> list[str]:
-    """The command that serves optuna-dashboard on the search database that the variable STORAGE names."""
+    """Return the command that serves optuna-dashboard on the search database that the variable STORAGE names."""
     program = (
         "import os, sys; from optuna_dashboard._cli import main; "
         f"sys.argv.insert(1, os.environ[{STORAGE!r}]); sys.exit(main())"
@@ -70,7 +70,7 @@ def dashboard_command(port: int) -> list[str]:
 
 
 def free_port(wanted: int | None = None) -> int:
-    """A port of the loopback address that nobody listens on.
+    """Find a port of the loopback address that nobody listens on.
 
     Raises:
         UserError: the wanted one is taken.
@@ -87,7 +87,7 @@ def free_port(wanted: int | None = None) -> int:
 def serving(
     commands: Mapping[str, Sequence[str]], ports: Mapping[str, int], variables: Mapping[str, str] = MappingProxyType({})
 ) -> Iterator[list[Server]]:
-    """Servers that answer, as long as the block runs.
+    """Start servers, wait until they answer, and end them with the block.
 
     Args:
         commands: name -> command.

@@ -18,7 +18,7 @@ FOLDER = "sweeps"
 
 @dataclass(frozen=True, kw_only=True)
 class ShippedSweep:
-    """A sweep file that can be started by its name.
+    """Names a sweep file that can be started by its name.
 
     Attributes:
         path: of the file.
@@ -35,7 +35,7 @@ class ShippedSweep:
 
     @property
     def plain(self) -> dict[str, str]:
-        """As JSON has it."""
+        """Return the sweep file as JSON has it."""
         return {
             "file": str(self.path),
             "short": self.short,
@@ -45,12 +45,12 @@ class ShippedSweep:
         }
 
     def is_called(self, word: str) -> bool:
-        """Whether a word means this file: its name, the file's name, or the path below `sweeps`."""
+        """Say whether a word means this file: its name, the file's name, or the path below `sweeps`."""
         return word in (self.name, self.short, self.path.stem)
 
 
 def shipped_sweeps(root: Path) -> list[ShippedSweep]:
-    """The sweep files below `root/sweeps`, in the order of their paths; none where there is no such folder.
+    """List the sweep files below `root/sweeps`, in the order of their paths; none if there is no such folder.
 
     Args:
         root: the project's folder.
@@ -61,7 +61,7 @@ def shipped_sweeps(root: Path) -> list[ShippedSweep]:
 
 
 def shipped_named(word: str, root: Path) -> ShippedSweep | None:
-    """The sweep file that a word means; None: none does.
+    """Find the sweep file that a word means; None: none does.
 
     Args:
         word: `fixed_batch`, `fixed-batch` or `batch_size/fixed_batch`.
@@ -77,7 +77,7 @@ def shipped_named(word: str, root: Path) -> ShippedSweep | None:
 
 
 def not_found(word: str, known: Sequence[ShippedSweep]) -> UserError:
-    """That no file is called so, with the nearest names."""
+    """Return the error that no file is called so, with the nearest names."""
     names = [name for one in known for name in (one.path.stem, one.short)]
     return UserError(
         f"{word}: there is no such file, and no sweep of the folder {FOLDER} has this name; "

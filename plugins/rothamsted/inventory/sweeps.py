@@ -41,7 +41,7 @@ class ListedBest:
 
 @dataclass(frozen=True, kw_only=True)
 class ListedSweep:
-    """One sweep, or a later stage of one.
+    """Holds one sweep, or a later stage of one.
 
     Attributes:
         name: of the sweep.
@@ -78,7 +78,7 @@ class ListedSweep:
 
     @property
     def plain(self) -> dict[str, Any]:
-        """As JSON has it."""
+        """Return the sweep as JSON has it."""
         best = self.best
         return {
             "name": self.name,
@@ -97,7 +97,7 @@ class ListedSweep:
 
 
 def list_sweeps(*, uri: str, storage: str) -> list[ListedSweep]:
-    """All sweeps that one of two databases knows, the newest first.
+    """List all sweeps that one of two databases knows, the newest first.
 
     Args:
         uri: Tracking URI.
@@ -116,7 +116,7 @@ def list_sweeps(*, uri: str, storage: str) -> list[ListedSweep]:
 
 
 def find_listed(reference: str, *, uri: str, storage: str) -> ListedSweep:
-    """The newest sweep of a name, or the one of a run id.
+    """Find the newest sweep of a name, or the one of a run id.
 
     Raises:
         StoreError: there is none; the message names the nearest.
@@ -129,7 +129,7 @@ def find_listed(reference: str, *, uri: str, storage: str) -> ListedSweep:
 
 
 def sorted_searches(searches: Sequence[ListedSearch]) -> tuple[list[ListedSearch], dict[str, ListedSearch]]:
-    """The searches of sweeps and stages, and the confirmations by the sweep's name; contests are left out."""
+    """Return the searches of sweeps and stages, and the confirmations by the sweep's name; contests are left out."""
     confirmations = {one.attributes[tags.CONFIRMATION_OF]: one for one in searches if _is(one, tags.CONFIRMATION_OF)}
     return [one for one in searches if not _is(one, tags.CONFIRMATION_OF) and not _is(one, tags.CONTEST)], confirmations
 
@@ -137,7 +137,7 @@ def sorted_searches(searches: Sequence[ListedSearch]) -> tuple[list[ListedSearch
 def listed_of(
     run: FoundRun | None, search: ListedSearch | None, confirmations: Mapping[str, ListedSearch], *, storage: str
 ) -> ListedSweep:
-    """One sweep from what there is of it: its run, its search, or both."""
+    """Make one sweep from what there is of it: its run, its search, or both."""
     name = search.name if search is not None else run.tags.get(tags.SWEEP, run.name) if run is not None else ""
     confirmation = confirmations.get(name)
     sweep, note = (None, "not in this search database") if search is None else _sweep_of(search, storage)

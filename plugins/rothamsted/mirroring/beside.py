@@ -47,7 +47,7 @@ Say = Callable[[str], None]
 
 @contextmanager
 def mirrored(opened: Opened, say: Say) -> Iterator[Mirror | None]:
-    """A mirror of a sweep, for as long as this lasts and this process decides for the sweep; None where none is wanted.
+    """Mirror a sweep inside the block, while this process decides for the sweep; yield None if no mirror is wanted.
 
     Args:
         opened: the sweep.
@@ -98,7 +98,7 @@ def _mirror_of(opened: Opened, say: Say) -> Mirror | None:
 
 @dataclass(kw_only=True)
 class Mirror:
-    """The process that mirrors one sweep.
+    """Holds the process that mirrors one sweep.
 
     Attributes:
         opened: the sweep.
@@ -123,7 +123,7 @@ class Mirror:
     _beat_at: float = field(default=float("-inf"))
 
     def is_behind(self) -> bool:
-        """Whether something is missing."""
+        """Say whether something is missing."""
         opened, place = self.opened, place_of(self.target["entity"], self.target["project"])
         try:
             return bool(find_missing(opened.experiment_id, opened.sweep.name, place, uri=opened.tracking_uri).runs)

@@ -39,7 +39,7 @@ Tell = Callable[[Mapping[str, Any]], None]
 
 
 class Heard:
-    """What who started this process has said, heard in a thread."""
+    """Keeps, by a thread that listens, what the process that started this one has said."""
 
     def __init__(self, lines: Iterator[str]) -> None:
         self._lines = lines
@@ -50,7 +50,7 @@ class Heard:
 
     @property
     def has_to_stop(self) -> bool:
-        """Whether nobody is there any more; waits for who has not given a sign of life for long."""
+        """Say whether nobody is there any more; wait for a process that has given no sign of life for long."""
         while time.monotonic() - self._at > SILENT_SECONDS and not self.is_gone.is_set():
             time.sleep(0.1)
         return self.is_gone.is_set()

@@ -11,7 +11,7 @@ from rothamsted.tracking import FoundRun
 
 @dataclass(frozen=True, kw_only=True)
 class Missing:
-    """What is to be mirrored.
+    """Names what is to be mirrored.
 
     Attributes:
         runs: of replicates that have ended, oldest first.

@@ -18,7 +18,7 @@ _STEP = re.compile(r"[/_.-]+(?:step|s)?[_-]?(?P<step>\d{1,18})(?=\.[a-z]+$)", re
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:
-    """One picture.
+    """Holds one picture.
 
     Attributes:
         path: of the artifact.
@@ -32,7 +32,7 @@ class Picture:
 
 
 def pictures_of(run_id: str, steps: Collection[int], *, uri: str) -> list[Picture]:
-    """The pictures of a run, at most `MOST`, by path.
+    """Return the pictures of a run, at most `MOST`, by path.
 
     Args:
         run_id: of the run.
@@ -49,7 +49,7 @@ def pictures_of(run_id: str, steps: Collection[int], *, uri: str) -> list[Pictur
 
 
 def placed(path: str, steps: Collection[int]) -> Picture:
-    """Where a picture belongs by its name.
+    """Place a picture where it belongs by its name.
 
     Example:
         >>> placed("samples/step_000020.png", {10, 20})

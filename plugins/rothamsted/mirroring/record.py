@@ -35,7 +35,7 @@ _FACTS = {  # in the config, below `rothamsted`
 
 @dataclass(frozen=True, kw_only=True)
 class HistoryRow:
-    """What a replicate measured at one step.
+    """Holds what a replicate measured at one step.
 
     Attributes:
         step: the study's own.
@@ -50,7 +50,7 @@ class HistoryRow:
 
 @dataclass(frozen=True, kw_only=True)
 class MirroredRun:
-    """One replicate, ready to be written.
+    """Holds one replicate, ready to be written.
 
     Attributes:
         run_id: of the run in MLflow, and of that in W&B: written twice it is one run.
@@ -76,7 +76,7 @@ class MirroredRun:
 
 
 def is_to_be_mirrored(run: FoundRun, target: str) -> bool:
-    """Whether a run is a replicate that has ended for good, and is not in W&B as it is now.
+    """Say whether a run is a replicate that has ended for good, and is not in W&B as it is now.
 
     Args:
         run: of the record.
@@ -88,12 +88,12 @@ def is_to_be_mirrored(run: FoundRun, target: str) -> bool:
 
 
 def place_of(entity: str | None, project: str) -> str:
-    """Entity and project as `fingerprint` takes them."""
+    """Return entity and project as `fingerprint` takes them."""
     return f"{entity or ''}/{project}"
 
 
 def fingerprint(run: FoundRun, target: str) -> str:
-    """What of a run decides whether it is mirrored again: how it ended, with which number, and where it belongs."""
+    """Return what decides whether a run is mirrored again: how it ended, with which number, and where it belongs."""
     number = {key: value for key, value in run.metrics.items() if _is_objective(key)}
     what = [target, run.status, run.tags.get(tags.OUTCOME), sorted(number.items())]
     return hashlib.sha256(repr(what).encode()).hexdigest()[:8]
@@ -102,7 +102,7 @@ def fingerprint(run: FoundRun, target: str) -> str:
 def mirrored_run(
     run: FoundRun, above: FoundRun | None, points: Sequence[MetricPoint], config: str | None, *, link: str
 ) -> MirroredRun:
-    """What W&B is given of a replicate.
+    """Return what W&B is given of a replicate.
 
     Args:
         run: its run, which has ended.
@@ -133,7 +133,7 @@ def mirrored_run(
 
 
 def rows_of(points: Sequence[MetricPoint]) -> list[HistoryRow]:
-    """Points as rows by step; of a metric that a step has twice, the later one counts, as in MLflow."""
+    """Return points as rows by step; of a metric that a step has twice, the later one counts, as in MLflow."""
     found: dict[int, dict[str, MetricPoint]] = {}
     for point in sorted(points, key=lambda one: (one.step, one.timestamp_ms)):
         found.setdefault(point.step, {})[point.key] = point
@@ -155,7 +155,7 @@ def _config(run: FoundRun, text: str | None) -> dict[str, Any]:
 
 
 def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
-    """Dotted names as mappings within each other; a name that is also the beginning of another stays dotted.
+    """Nest dotted names as mappings within each other; a name that is also the beginning of another stays dotted.
 
     Example:
         >>> nested({"optimizer.lr": 0.1, "seed": 3})

@@ -19,7 +19,7 @@ WAIT_SECONDS = 60.0  # for a server that does not answer: what is missing is mir
 
 @dataclass(frozen=True, kw_only=True)
 class Destination:
-    """Where replicates go.
+    """Says where replicates go.
 
     Attributes:
         mode: online or offline.
@@ -35,7 +35,7 @@ class Destination:
 
     @property
     def place(self) -> str:
-        """Entity and project, as `record.fingerprint` takes them."""
+        """Return entity and project, as `record.fingerprint` takes them."""
         return place_of(self.entity, self.project)
 
 
@@ -88,7 +88,7 @@ def close() -> None:
 
 
 def folders_of(run_id: str, folder: Path) -> Sequence[Path]:
-    """The folders of a run that was written offline."""
+    """Return the folders of a run that was written offline."""
     return sorted((folder / "wandb").glob(f"offline-run-*-{run_id}"))
 
 

@@ -231,7 +231,7 @@ def _register(candidates: Candidates, judgement: Judgement, registry: ModelRegis
         )
         signed = signature_tag(recorded, version, signing_key())
         registry.tag_version(version.model, version.version, {**verdict_tags(recorded, verdict), **signed})
-        registry.describe_version(version.model, version.version, description(entry, judgement))
+        registry.describe_version(version.model, version.version, description(entry))
         entries.append(entry)
     return entries
 
@@ -262,7 +262,7 @@ def _write_to_sweep(
         for entry in entries:
             path = artifact_path(model, entry.version, entry.recorded.number)
             recorder.log_text(run_id, artifact(entry, judgement, candidates), path)
-        recorder.log_text(run_id, section(entries, judgement, candidates), SECTION)
+        recorder.log_text(run_id, section(entries, judgement), SECTION)
         said = "; ".join(f"{model} version {entry.version}: {entry.verdict.decision}" for entry in entries)
         recorder.log(run_id, tags={PROMOTION: said[:5000]})
 

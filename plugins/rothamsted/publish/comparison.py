@@ -20,7 +20,7 @@ PLOTS = ("curves", "curves_by_time", "differences", "expected_best")
 
 
 def comparison_html(dataset: Dataset, subjects: Sequence[Subject], settings: Settings) -> str:
-    """The page of a comparison."""
+    """Write the page of a comparison."""
     analysis = analyze(dataset, settings)
     summaries = {summary.condition: summary for summary in analysis.objective}
     metrics = {
@@ -65,7 +65,7 @@ def over_text(dataset: Dataset) -> str:
 
 
 def comparison_text(dataset: Dataset, settings: Settings) -> str:
-    """Means with intervals, and each difference from the reference, for the terminal."""
+    """Write means with intervals, and each difference from the reference, for the terminal."""
     analysis = analyze(dataset, settings)
     labels = {condition.number: condition.label for condition in dataset.conditions}
     lines = [

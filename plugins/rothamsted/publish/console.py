@@ -86,7 +86,10 @@ def show_next(steps: Sequence[NextStep], console: Console) -> None:
 
 
 def best_table(analysis: Analysis) -> Table:
-    """The best conditions, best first, each with mean, interval and n; with several objectives the Pareto set first."""
+    """Make the table of best conditions, best first: mean, interval and n.
+
+    With several objectives the Pareto set is first.
+    """
     dataset, shown = analysis.dataset, analysis.ranking[:MOST_SHOWN]
     conditions = {one.number: one for one in dataset.conditions}
     names = list(dict.fromkeys(name for number in shown for name in conditions[number].values))
@@ -118,7 +121,7 @@ def best_table(analysis: Analysis) -> Table:
 
 
 def confirmed_table(analysis: Analysis) -> Table:
-    """The confirmed conditions: what the search thought, what fresh seeds say, and what luck was worth."""
+    """Make the table of confirmed conditions: what the search thought, what fresh seeds say, what luck was worth."""
     labels = {one.number: one.label for one in analysis.dataset.conditions}
     table = Table(
         title=escape(f"Confirmed {over_text(analysis)}{analysis.dataset.objective.metric}: the estimate to report"),

@@ -22,7 +22,7 @@ Figure = dict[str, Any]
 
 
 def dashboard_plots(analysis: Analysis) -> dict[str, Figure]:
-    """Name -> figure, of those that this analysis has something for."""
+    """Make the figures, by name, of those that this analysis has something for."""
     if not analysis.ranking:
         return {}
     drawn = {"intervals": _intervals(analysis), "map": _map(analysis), "set": _set(analysis)}

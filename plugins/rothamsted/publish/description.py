@@ -25,7 +25,7 @@ MOST_CHARACTERS = 7_500  # MLflow keeps 8
 
 
 def description(analysis: Analysis, *, picture: str = "") -> str:
-    """The answer; then what was asked, how much of it is done, the confirmed estimate, the best conditions.
+    """Write the answer; then what was asked, how much of it is done, the confirmed estimate, the best conditions.
 
     Args:
         analysis: Of a sweep, a contest or runs.
@@ -56,7 +56,7 @@ def description(analysis: Analysis, *, picture: str = "") -> str:
 
 
 def answer(analysis: Analysis) -> list[str]:
-    """The winner, its estimate, and what cannot be ruled out: the three lines that MLflow shows of a description."""
+    """Write the winner, its estimate, and what cannot be ruled out. MLflow shows these three lines of a description."""
     dataset = analysis.dataset
     if dataset.kind == "contest" or not analysis.ranking:
         return []
@@ -73,18 +73,18 @@ def answer(analysis: Analysis) -> list[str]:
 
 
 def counts_text(dataset: Dataset, phase: Phase) -> str:
-    """'2 failed, 16 finished': how the replicates of a phase ended."""
+    """Say how the replicates of a phase ended: '2 failed, 16 finished'."""
     counts = Counter(r.outcome for r in dataset.replicates if r.phase == phase)
     return ", ".join(f"{n} {outcome}" for outcome, n in sorted(counts.items()))
 
 
 def is_raced(dataset: Dataset) -> bool:
-    """Whether the conditions are, or were, in a race."""
+    """Say whether the conditions are, or were, in a race."""
     return any(condition.race for condition in dataset.conditions)
 
 
 def race_text(dataset: Dataset) -> str:
-    """The race in a sentence."""
+    """Describe the race in a sentence."""
     n_in = {"dropped": 0, "survived": 0, "narrow": 0, "racing": 0}
     for condition in dataset.conditions:
         n_in[condition.race.split(" ")[0] or "racing"] += 1
@@ -93,7 +93,7 @@ def race_text(dataset: Dataset) -> str:
 
 
 def contest_rows(analysis: Analysis) -> list[tuple[str, str, str, str]]:
-    """Of each given condition its name, its values, its estimate, and how its replicates ended."""
+    """Return of each given condition its name, its values, its estimate, and how its replicates ended."""
     summaries = {summary.condition: summary for summary in analysis.objective}
     return [
         (
@@ -118,14 +118,14 @@ def _contest(analysis: Analysis) -> list[str]:
 
 
 def adjusted_text(summary: ConditionSummary) -> str:
-    """'; adjusted for 1 missing seed: 0.127': the mean that a condition is ranked by, where it is another one."""
+    """Write the mean that a condition is ranked by if it is not its own: '; adjusted for 1 missing seed: 0.127'."""
     if not summary.n_missing:
         return ""
     return f"; adjusted for {summary.n_missing} missing seed{'s' * (summary.n_missing != 1)}: {summary.adjusted:.6g}"
 
 
 def estimate_text(interval: Interval | None, summary: ConditionSummary | None = None) -> str:
-    """'0.123 [0.110, 0.136] (95 %, t, n = 3)', or why there is no interval."""
+    """Write '0.123 [0.110, 0.136] (95 %, t, n = 3)', or say why there is no interval."""
     if interval is not None:
         return with_interval(interval)
     if summary is None or summary.n == 0:
@@ -134,7 +134,7 @@ def estimate_text(interval: Interval | None, summary: ConditionSummary | None = 
 
 
 def confirmed_text(one: Confirmed) -> str:
-    """The estimate on fresh seeds, with what else became of its replicates; why there is none."""
+    """Write the estimate on fresh seeds, with what else became of its replicates; or say why there is none."""
     counts = one.summary.counts if one.summary is not None else {}
     odd = ", ".join(f"{n} {name}" for name, n in sorted(counts.items()) if name != "finished")
     if one.mean is None:
@@ -143,7 +143,7 @@ def confirmed_text(one: Confirmed) -> str:
 
 
 def luck_text(luck: Luck) -> str:
-    """'+0.030 [−0.002, 0.062] (95 %, Welch, n = 3 and 10)', or why there is no interval."""
+    """Write '+0.030 [−0.002, 0.062] (95 %, Welch, n = 3 and 10)', or say why there is no interval."""
     if not math.isfinite(luck.estimate):
         return "unknown (no score on a side)"
     n_each = f"n = {luck.n_search} and {luck.n_confirmed}"

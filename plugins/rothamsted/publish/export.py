@@ -66,7 +66,7 @@ class Names:
     plots: Mapping[str, NamedPlot] = field(default_factory=dict)
 
     def of(self, name: str) -> str:
-        """The name in the export."""
+        """Return the name in the export."""
         return self.names.get(name, name)
 
     def keys(self, conditions: Sequence[Condition]) -> dict[int, str]:
@@ -137,7 +137,7 @@ def _named_plots(found: Any, path: Path) -> dict[str, NamedPlot]:
 
 
 def export_of(analysis: Analysis, names: Names = Names()) -> dict[str, dict[str, Any]]:
-    """Key of each condition -> its parameters, n_runs, aggregated_metrics and individual_results.
+    """Return for the key of each condition its parameters, n_runs, aggregated_metrics and individual_results.
 
     Statistics are those of the analysis, of the search's finished replicates; what does not exist (an interval of
     one value, NaN) is None. `objective` is the number that conditions are ranked by.

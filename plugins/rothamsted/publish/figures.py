@@ -20,7 +20,7 @@ PICTURES = ("samples", "pictures")  # folders of a run in which studies keep pic
 
 @dataclass(frozen=True, kw_only=True)
 class WrittenFigure:
-    """One plot that was written, or the reason why it was not.
+    """Names one plot that was written, or says why it was not.
 
     Attributes:
         plot: its name.
@@ -51,7 +51,7 @@ def write_figures(
         analysis: Of all conditions.
         folder: Where to.
         plots: Names; none: all that apply.
-        formats: Of FORMATS.
+        formats: of `catalog.FIGURE_FORMATS`.
         where: Parameter -> value, as it is written: only conditions with these values are drawn. Their ranks, verdicts
             and losses are still those among all conditions.
         options: What the plots show.
@@ -107,7 +107,7 @@ def copy_pictures(analysis: Analysis, folder: Path, *, uri: str) -> list[Written
 
 
 def narrowed(analysis: Analysis, where: Mapping[str, str]) -> tuple[Analysis, str]:
-    """The analysis with the conditions that have these values alone, and the sentence that says so.
+    """Return the analysis with the conditions that have these values alone, and the sentence that says so.
 
     Raises:
         UserError: `where` names what is not there.

@@ -32,7 +32,10 @@ CURVES = "curves"  # the plot of the objective's, and in `name-N` of a further m
 
 @dataclass(frozen=True, kw_only=True)
 class DrawnReport:
-    """A report: its page, and the chart of intervals as a PNG; empty: not asked for, or there is nothing to draw."""
+    """Holds a report: its page, and the chart of intervals as a PNG.
+
+    Empty: not asked for, or there is nothing to draw.
+    """
 
     page: str
     picture: bytes
@@ -45,7 +48,7 @@ def report_html(
     options: PlotOptions | None = None,
     where: Mapping[str, str] = MappingProxyType({}),
 ) -> str:
-    """The report of an analysis; see `begun_report`."""
+    """Write the report of an analysis; see `begun_report`."""
     with begun_report(analysis, plots=plots, options=options, where=where) as finish:
         return finish().page
 
@@ -141,7 +144,7 @@ def write_picture(recorder: Recorder, analysis: Analysis, run_id: str) -> str:
 
 
 def picture_of(analysis: Analysis) -> bytes:
-    """The chart of intervals as a PNG; empty where nothing can be drawn."""
+    """Draw the chart of intervals as a PNG; return nothing if nothing can be drawn."""
     try:
         return render_files(INTERVALS, analysis, ["png"], dpi=PICTURE_DPI).files["png"]
     except NotApplicable:
@@ -149,7 +152,7 @@ def picture_of(analysis: Analysis) -> bytes:
 
 
 def picture_address(analysis: Analysis, run_id: str) -> str:
-    """Where MLflow's UI finds the chart of intervals of a run; empty where nothing can be drawn."""
+    """Say where MLflow's UI finds the chart of intervals of a run; empty if nothing can be drawn."""
     try:
         PLOTS[INTERVALS].data(analysis, PlotOptions())
     except NotApplicable:
@@ -183,5 +186,5 @@ def copy_page(html: str, folder: Path, name: str) -> Path:
 
 
 def now_text() -> str:
-    """The time of day in UTC, as pages show it."""
+    """Return the time of day in UTC, as pages show it."""
     return datetime.now(tz=UTC).strftime("%Y-%m-%d %H:%M UTC")

@@ -25,7 +25,7 @@ _CONDITIONS = "statistics/conditions.csv"  # every digit of it rests on the sett
 
 @dataclass(frozen=True, kw_only=True)
 class Published:
-    """A result as it lies on the sweep's run.
+    """Holds a result as it lies on the sweep's run.
 
     Attributes:
         has_report: with a report.

@@ -60,7 +60,7 @@ def write_record(recorder: Recorder, analysis: Analysis, run_id: str, *, picture
 
 
 def tables_of(analysis: Analysis) -> list[Table]:
-    """The tables of an analysis that have rows."""
+    """Return the tables of an analysis that have rows."""
     tables = [
         conditions_table(analysis),
         replicates_table(analysis),

@@ -103,7 +103,7 @@ def _points(
 
 
 def side_by_side(curves: Sequence[Curve], n_replicates: int) -> tuple[np.ndarray, np.ndarray]:
-    """Steps (point,) that some replicate has, and values (replicate, point), NaN where one has none."""
+    """Return steps (point,) that some replicate has, and values (replicate, point), NaN if one has none."""
     steps = np.unique(np.concatenate([curve.steps for curve in curves]))
     values = np.full((n_replicates, len(steps)), np.nan)
     for row, curve in enumerate(curves):

@@ -21,7 +21,7 @@ from rothamsted.analysis.commands import (
     resolved_path,
     run_line,
 )
-from rothamsted.analysis.values import Analysis, Best
+from rothamsted.analysis.values import Analysis
 from rothamsted.statistics.best_power import MOST_SEEDS
 from rothamsted.tags import BY_CALL
 from rothamsted.wording import count, duration, number
@@ -82,7 +82,7 @@ def _more_seeds(analysis: Analysis) -> NextStep | None:
         return None
     known = [n for n in best.more_seeds.values() if n is not None]
     if not known:
-        return _too_many(analysis, best)
+        return _too_many(analysis)
     n_seeds, n_conditions = max(known), len(analysis.dataset.conditions)
     n_open = len(best.having("open"))
     which = "what is open" if len(known) == n_open else f"{len(known)} of the {n_open} open conditions"
@@ -114,7 +114,7 @@ def _grown(analysis: Analysis, n_seeds: int) -> dict[str, Any]:
     return {"replicates.count": n_seeds, "replicates.seeds": seeds, **kept}
 
 
-def _too_many(analysis: Analysis, best: Best) -> NextStep:
+def _too_many(analysis: Analysis) -> NextStep:
     """No number of seeds that can be tried decides what is open: ask how large a loss matters."""
     words = f"To tell the open conditions from the best would take more than {MOST_SEEDS} seeds. Use any of them"
     seen = analysis.detectable

@@ -16,7 +16,7 @@ from rothamsted.wording import MISSING, joined
 
 @dataclass(frozen=True, kw_only=True)
 class Paragraph:
-    """A piece of running text."""
+    """Holds a piece of running text."""
 
     text: str
     kind: Literal["text", "gap"] = "text"  # a gap says why something is missing
@@ -24,7 +24,7 @@ class Paragraph:
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """One cell: the text that is read and the value that it is sorted by."""
+    """Holds one cell: the text that is read and the value that it is sorted by."""
 
     text: str
     sort: str = ""  # a number where its column is numeric; empty goes last
@@ -34,7 +34,7 @@ class Cell:
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """One column of a table that is read."""
+    """Describes one column of a table that is read."""
 
     title: str
     is_numeric: bool = False
@@ -43,7 +43,7 @@ class Column:
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One row of a table that is read."""
+    """Holds one row of a table that is read."""
 
     cells: tuple[Cell, ...]
     mark: Literal["", "best", "member", "unranked"] = ""
@@ -51,7 +51,7 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class DataTable:
-    """A table with a caption, sortable by every column."""
+    """Holds a table with a caption, sortable by every column."""
 
     caption: str
     columns: tuple[Column, ...]
@@ -62,7 +62,7 @@ class DataTable:
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """Names with their values, one a line."""
+    """Holds names with their values, one a line."""
 
     caption: str
     items: tuple[tuple[str, str], ...]
@@ -72,7 +72,7 @@ class Facts:
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:
-    """A plot: SVG that has been checked, and what it shows."""
+    """Holds a plot: SVG that has been checked, and what it shows."""
 
     name: str
     title: str
@@ -83,7 +83,7 @@ class Figure:
 
 @dataclass(frozen=True, kw_only=True)
 class LeftOut:
-    """A plot that does not apply."""
+    """Names a plot that does not apply."""
 
     name: str
     reason: str
@@ -91,7 +91,7 @@ class LeftOut:
 
 @dataclass(frozen=True, kw_only=True)
 class Commands:
-    """Lines to type into a shell."""
+    """Holds lines to type into a shell."""
 
     lines: tuple[str, ...]
     kind: Literal["commands"] = field(default="commands", init=False)
@@ -99,7 +99,7 @@ class Commands:
 
 @dataclass(frozen=True, kw_only=True)
 class Heading:
-    """A title within a section."""
+    """Holds a title within a section."""
 
     name: str  # its anchor
     title: str
@@ -108,7 +108,7 @@ class Heading:
 
 @dataclass(frozen=True, kw_only=True)
 class ChartRow:
-    """One row of a chart of intervals. Places are shares of the axis, 0 to 1."""
+    """Holds one row of a chart of intervals. Places are shares of the axis, 0 to 1."""
 
     cells: tuple[str, ...]  # what names it, one a column of the chart
     place: float  # of the estimate; NaN: it has none
@@ -142,7 +142,7 @@ class IntervalChart:
 
 @dataclass(frozen=True, kw_only=True)
 class Fold:
-    """Parts that are folded away under a title."""
+    """Holds parts that are folded away under a title."""
 
     title: str
     parts: tuple[Part, ...]
@@ -163,7 +163,7 @@ class BestAnswer:
 
 @dataclass(frozen=True, kw_only=True)
 class ShownStep:
-    """One thing to do next."""
+    """Holds one thing to do next."""
 
     words: str
     commands: Commands | None
@@ -185,7 +185,7 @@ Part = Paragraph | DataTable | Facts | Figure | Commands | Heading | IntervalCha
 
 @dataclass(frozen=True, kw_only=True)
 class Section:
-    """A titled piece of a page."""
+    """Holds a titled piece of a page."""
 
     name: str  # its anchor
     title: str
@@ -193,18 +193,18 @@ class Section:
 
 
 def text(value: str) -> Cell:
-    """A cell that is sorted as it reads."""
+    """Return a cell that is sorted as it reads."""
     return Cell(text=value or MISSING, sort=value)
 
 
 def numeric(written: str, value: float | int | None, hint: str = "") -> Cell:
-    """A cell that is sorted by the number behind it; NaN and None go last."""
+    """Return a cell that is sorted by the number behind it; NaN and None go last."""
     sort = "" if value is None or value != value else repr(float(value)).replace("inf", "Infinity")
     return Cell(text=written, sort=sort, hint=hint)
 
 
 def columns(*titles: str, numeric_from: int = 0, hints: Sequence[str] = ()) -> tuple[Column, ...]:
-    """Columns of the given titles, those from `numeric_from` on numeric."""
+    """Return columns of the given titles, those from `numeric_from` on numeric."""
     padded = (*hints, *("",) * len(titles))
     return tuple(Column(title=title, is_numeric=i >= numeric_from, hint=padded[i]) for i, title in enumerate(titles))
 
@@ -220,7 +220,7 @@ def gap(why: str) -> tuple[Paragraph, ...]:
 
 
 def figures(drawn: Iterable[Figure | LeftOut]) -> tuple[Part, ...]:
-    """Figures, then one paragraph on those that were left out, by reason."""
+    """Return figures, then one paragraph on those that were left out, by reason."""
     shown, by_reason = [], {}
     for one in drawn:
         if isinstance(one, Figure):

@@ -12,7 +12,6 @@ from collections.abc import Iterable
 from rothamsted.analysis.left_out import left_out_words, over_words
 from rothamsted.analysis.values import Analysis, ConditionSummary, Confirmed, FactorEffects, Luck
 from rothamsted.statistics import Interval
-from rothamsted.statistics.centres import with_article
 from rothamsted.wording import (
     GAP,
     SCALES,
@@ -110,13 +109,13 @@ def luck_words(confirmed: Confirmed) -> str:
 
 
 def luck_estimate(luck: Luck, sign: float = 1.0) -> Estimate:
-    """How much better the search's estimate was than that of fresh seeds, with its interval, times `sign`."""
+    """Say how much better the search's estimate was than that of fresh seeds, with its interval, times `sign`."""
     low, high = sorted((sign * luck.low, sign * luck.high)) if luck.has_interval else (math.nan, math.nan)
     return estimate(sign * luck.estimate, low, high)
 
 
 def luck_basis(luck: Luck) -> str:
-    """Level, method and both n of the interval of a difference, or why it has none."""
+    """Say level, method and both n of the interval of a difference, or why it has none."""
     n_each = f"n{GAP}={GAP}{luck.n_search} and {luck.n_confirmed}"
     if not luck.has_interval:
         return f"{n_each}: no interval, which takes {'two' if luck.method == 'Welch' else 'more'} of each"
@@ -160,18 +159,6 @@ def shares_words(effects: FactorEffects, metric: str) -> str:
     return f"Of the variance of {metric}, {joined(words)}." if words else ""
 
 
-def measured(analysis: Analysis, found: ConditionSummary | None) -> str:
-    """A condition's mean with its interval, method and n, in words."""
-    metric, what = analysis.dataset.objective.metric, analysis.over_words
-    if found is None or found.n == 0:
-        return f"without {with_article(what)} {metric}"
-    if found.interval is None:
-        why = "one replicate: no interval" if found.n == 1 else found.note or "no interval"
-        shown = metric if what == "mean" else f"{what} {metric}"
-        return f"{shown} {number(found.value)} ({why}){adjusted_words(found)}"
-    return f"{what} {metric} {with_interval(found.interval)}{adjusted_words(found)}"
-
-
 def adjusted_words(found: ConditionSummary) -> str:
     """Say the mean adjusted for missing seeds, and their number; empty if none is missing."""
     if not found.n_missing:
@@ -180,7 +167,7 @@ def adjusted_words(found: ConditionSummary) -> str:
 
 
 def with_interval(interval: Interval | None) -> str:
-    """An estimate with its interval, level, method and n."""
+    """Write an estimate with its interval, level, method and n."""
     if interval is None:
         return "an unknown value"
     how = {"level": interval.level, "method": interval.method, "n": interval.n}
@@ -188,7 +175,7 @@ def with_interval(interval: Interval | None) -> str:
 
 
 def numbered(condition: int) -> str:
-    """A condition by its number: "condition 7"."""
+    """Name a condition by its number: "condition 7"."""
     return f"condition{GAP}{condition}"
 
 
@@ -209,23 +196,23 @@ def short_labels(analysis: Analysis) -> dict[int, str]:
 
 
 def summary_of(analysis: Analysis, condition: int) -> ConditionSummary | None:
-    """The objective's summary of one condition."""
+    """Return the objective's summary of one condition."""
     return next((one for one in analysis.objective if one.condition == condition), None)
 
 
 def outcome_words(outcomes: Iterable[str]) -> str:
-    """How replicates ended: "57 finished, 2 diverged and 1 failed"."""
+    """Say how replicates ended: "57 finished, 2 diverged and 1 failed"."""
     return joined(f"{n}{GAP}{outcome}" for outcome, n in Counter(outcomes).most_common())
 
 
 def sentence(text: str) -> str:
-    """A reason as a sentence with its full stop."""
+    """Write a reason as a sentence with its full stop."""
     text = text.strip()
     return text if not text or text[-1] in ".!?" else f"{text}."
 
 
 def capital(text: str) -> str:
-    """A text with its first letter as a capital, unless it begins with a name such as val_loss or lr=0.1."""
+    """Return a text with its first letter as a capital, unless it begins with a name such as val_loss or lr=0.1."""
     first = next(iter(text.split()), "").rstrip(",.:;")
     return text[:1].upper() + text[1:] if first.isalpha() and first.islower() else text
 

@@ -40,7 +40,7 @@ def of_first(analysis: Analysis, what: str) -> str:
     return f"There are several objectives: {what} only by the first, {analysis.dataset.objective.metric}."
 
 
-def verdict_words(analysis: Analysis, best: str = "the best", *, with_plan: bool = True) -> str:
+def verdict_words(analysis: Analysis, *, with_plan: bool = True) -> str:
     """Say how many conditions may be the best, and how many are worse, as good or open; empty with one condition.
 
     `with_plan` adds how many seeds would decide open verdicts; `next_steps` says that with a command.
@@ -51,9 +51,9 @@ def verdict_words(analysis: Analysis, best: str = "the best", *, with_plan: bool
     if found is None:
         others = "the other condition" if n_others == 1 else f"one of the other {n_others} conditions"
         why = analysis.gaps.get("best", "")
-        return f"Whether {others} can be {best} is not known{f': {why}' if why else ''}."
+        return f"Whether {others} can be the best is not known{f': {why}' if why else ''}."
     n_can = len(found.others)
-    can = f"{count(n_can, 'other condition')} cannot be ruled out as {best}" if n_can else f"No other can be {best}"
+    can = f"{count(n_can, 'other condition')} cannot be ruled out as the best" if n_can else "No other can be the best"
     plan = open_words(analysis) if with_plan else ""
     parts = [
         of_first(analysis, "verdicts are"),

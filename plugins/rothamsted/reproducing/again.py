@@ -28,7 +28,7 @@ from rothamsted.tracking.environment import THREAD_VARIABLES, thread_variables, 
 
 @dataclass(frozen=True, kw_only=True)
 class Again:
-    """What came of training again.
+    """Holds what came of training again.
 
     Attributes:
         points: all that it measured.

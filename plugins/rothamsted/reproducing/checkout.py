@@ -19,7 +19,7 @@ _SECONDS = 120.0  # of one git command: a worktree of a large repository
 
 @dataclass(frozen=True, kw_only=True)
 class Code:
-    """The code that a run is trained again with.
+    """Holds the code that a run is trained again with.
 
     Attributes:
         root: its folder.

@@ -21,7 +21,7 @@ _FOLDERS = {"sweep": "sweep/", "contest": "contest/"}  # role of the run above -
 
 @dataclass(frozen=True, kw_only=True)
 class Recorded:
-    """One replicate as it is on record.
+    """Holds one replicate as it is on record.
 
     Attributes:
         run: its run.
@@ -53,7 +53,7 @@ class Recorded:
 
 
 def replicates_of(run: FoundRun, *, uri: str) -> list[FoundRun]:
-    """The runs of trainings that a run stands for: itself, the replicates of a trial, or those of a sweep's winner.
+    """Find the trainings that a run stands for: itself, the replicates of a trial, or those of a sweep's winner.
 
     The winner is the best condition: its replicates of the search, then those on fresh seeds.
 
@@ -137,11 +137,11 @@ def _sweep_of(run: FoundRun | None, uri: str) -> Sweep | None:
 
 
 def points_of(history: Sequence[Measured]) -> dict[tuple[int, str], float]:
-    """Measurements as points, the epoch among them."""
+    """Return measurements as points, the epoch among them."""
     points = {(one.step, name): float(value) for one in history for name, value in one.metrics.items()}
     return points | {(one.step, "epoch"): float(one.epoch) for one in history if one.epoch is not None}
 
 
 def names_of(points: Points) -> Sequence[str]:
-    """The metrics among points, sorted."""
+    """Return the metrics among points, sorted."""
     return sorted({name for _, name in points})

@@ -22,7 +22,7 @@ _FACTS = {tags.MACHINE: "machine", tags.THREADS: "threads", tags.PYTHON: "Python
 
 @dataclass(frozen=True, kw_only=True)
 class Reproduction:
-    """One replicate, trained again.
+    """Holds one replicate, trained again.
 
     Attributes:
         run_id: of the recorded run.
@@ -46,13 +46,16 @@ class Reproduction:
 
     @property
     def verdict(self) -> Verdict:
-        """Of stream and final state together: a state that differs is within the tolerance where the stream is."""
+        """Give the verdict on stream and final state together.
+
+        A state that differs is within the tolerance if the stream is.
+        """
         found = self.compared.verdict
         return "equal" if found == "identical" and self.state == "different" else found
 
 
 def worst_of(found: Sequence[Reproduction]) -> Verdict:
-    """The worst verdict of several."""
+    """Return the worst verdict of several."""
     return _WORST[max(_WORST.index(one.verdict) for one in found)]
 
 
@@ -90,7 +93,7 @@ def reproduce(
 
 
 def named_runs(names: Sequence[str], *, uri: str) -> list[FoundRun]:
-    """The runs of these ids.
+    """Return the runs of these ids.
 
     Raises:
         StoreError: there is none of an id.

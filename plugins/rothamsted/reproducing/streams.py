@@ -15,7 +15,7 @@ Verdict = Literal["identical", "equal", "different"]  # equal: within the tolera
 
 @dataclass(frozen=True, kw_only=True)
 class Compared:
-    """How a training again compares with the record.
+    """Says how a training again compares with the record.
 
     Attributes:
         verdict: identical in every bit, equal within the tolerance, or different.

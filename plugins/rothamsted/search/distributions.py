@@ -17,7 +17,7 @@ from rothamsted.space import Choice, Domain, Range, Space
 
 
 def distribution_of(domain: Domain) -> BaseDistribution:
-    """The Optuna distribution of one domain; lists of a choice are labelled by their JSON."""
+    """Return the Optuna distribution of one domain; lists of a choice are labelled by their JSON."""
     if isinstance(domain, Choice):
         return CategoricalDistribution(_labels(domain))
     if isinstance(domain, Range) and domain.is_integer:
@@ -29,12 +29,12 @@ def distribution_of(domain: Domain) -> BaseDistribution:
 
 
 def distributions_of(space: Space) -> dict[str, BaseDistribution]:
-    """The distribution of every parameter, in the order of the space."""
+    """Return the distribution of every parameter, in the order of the space."""
     return {name: distribution_of(domain) for name, domain in space.domains.items()}
 
 
 def to_stored(value: Any, domain: Domain, distribution: BaseDistribution) -> float:
-    """The number under which Optuna stores a value."""
+    """Return the number under which Optuna stores a value."""
     if isinstance(domain, Choice):
         place = domain.place(value)
         if place is None:
@@ -44,7 +44,7 @@ def to_stored(value: Any, domain: Domain, distribution: BaseDistribution) -> flo
 
 
 def from_stored(stored: Mapping[str, float], space: Space) -> dict[str, Any]:
-    """A condition from the numbers Optuna stores, in the order of the space."""
+    """Return a condition from the numbers Optuna stores, in the order of the space."""
     return {name: _value(stored[name], domain) for name, domain in space.domains.items() if name in stored}
 
 

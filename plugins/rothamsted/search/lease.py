@@ -41,7 +41,7 @@ class LostError(Exception):
 @final
 @dataclass(kw_only=True, eq=False)
 class Lease:
-    """One worker's claim of one trial.
+    """Holds one worker's claim of one trial.
 
     Attributes:
         trial_id: Optuna's key.
@@ -76,7 +76,7 @@ class Lease:
 
     @property
     def is_lost(self) -> bool:
-        """Whether it is known that somebody else has the trial."""
+        """Say whether it is known that somebody else has the trial."""
         return self._is_lost and not self._is_over
 
     @property
@@ -90,7 +90,7 @@ class Lease:
         return self.attributes.get(DEATHS, [])
 
     def confirm(self) -> bool:
-        """Whether the trial is still ours; asks the database if the last renewal is half a lease old."""
+        """Say whether the trial is still ours; ask the database if the last renewal is half a lease old."""
         if not self._is_lost and time.monotonic() - self._renewed_at > self.seconds / 2:
             renew([self])
         return not self._is_lost
@@ -155,7 +155,7 @@ class Lease:
         self._is_lost = True
 
     def is_among(self, held: Collection[tuple[int, int]]) -> bool:
-        """Whether it is one of these (trial id, token)."""
+        """Say whether it is one of these (trial id, token)."""
         return (self.trial_id, self.token) in held
 
     def note_renewal(self, held: Collection[tuple[int, int]], at: float) -> None:

@@ -62,12 +62,12 @@ class ListedSearch:
 
     @property
     def spec(self) -> Mapping[str, Any]:
-        """The resolved sweep file."""
+        """Return the resolved sweep file."""
         return self.attributes[SPEC_KEY]
 
     @property
     def lease(self) -> Mapping[str, Any]:
-        """Who decides, or did so last; empty: nobody ever has."""
+        """Say who decides, or did so last; empty: nobody ever has."""
         return self.attributes.get(SWEEP_LEASE, {})
 
 

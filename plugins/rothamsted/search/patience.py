@@ -29,7 +29,7 @@ _logger = logging.getLogger(__name__)
 
 
 class Database:
-    """The search's database, which may be away for a while: stopped, full, read-only, locked.
+    """Holds the search's database, and waits for it while it is away: stopped, full, read-only, locked.
 
     Attributes:
         engine: to read and write without patience.

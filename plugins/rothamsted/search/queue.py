@@ -76,7 +76,7 @@ class Queue:
     # ---- the coordinator ----
 
     def lease(self, holder: str) -> SweepLease:
-        """The lease of the sweep, as `holder` sees it."""
+        """Return the lease of the sweep, as `holder` sees it."""
         return SweepLease(self._database, self.study_id, holder)
 
     def set_attribute(self, key: str, value: Any) -> None:
@@ -84,7 +84,7 @@ class Queue:
         self._database.run(lambda tx: set_study_attribute(tx, self.study_id, key, value))
 
     def attribute(self, key: str, default: Any = None) -> Any:
-        """One attribute of the sweep."""
+        """Return one attribute of the sweep."""
         found = self._database.read(lambda connection: study_attribute(connection, self.study_id, key))
         return default if found is None else found
 
@@ -128,7 +128,7 @@ class Queue:
         return self._database.run(lambda tx: self.enqueue_in(tx, n_trials, first))
 
     def enqueue_in(self, tx: sa.Connection, n_trials: int, first: Sequence[Mapping[str, Any]] = ()) -> int:
-        """As `enqueue`, within a transaction of the search."""
+        """Enqueue as `enqueue` does, within a transaction of the search."""
         existing = lock_and_count(tx, self.study_id)
         first = self._first(tx, existing, first)
         if self._sampler.conditions is None:
@@ -154,7 +154,7 @@ class Queue:
         return len(kept)
 
     def counts(self) -> Counts:
-        """Trials by state."""
+        """Count trials by state."""
         by_state, n_repeats = self._database.read(
             lambda connection: (count_by_state(connection, self.study_id), count_repeats(connection, self.study_id))
         )
@@ -174,7 +174,7 @@ class Queue:
     def add_in(
         self, tx: sa.Connection, conditions: Sequence[Mapping[str, Any]], attributes: Sequence[Mapping[str, Any]]
     ) -> None:
-        """As `add`, within a transaction of the search."""
+        """Add as `add` does, within a transaction of the search."""
         self._insert(tx, lock_and_count(tx, self.study_id), conditions, attributes)
 
     # ---- a worker ----
@@ -235,7 +235,7 @@ class Queue:
         return self._database.read(lambda connection: read_trials(connection, self.study_id, self._space, keys))
 
     def digest(self, keys: Collection[str]) -> str:
-        """SHA-256 of every trial with its condition and these of its user attributes."""
+        """Return the SHA-256 of every trial with its condition and these of its user attributes."""
         return self._database.read(lambda connection: digest_of_trials(connection, self.study_id, keys))
 
     # ---- within ----

@@ -69,7 +69,7 @@ def nsgaiii(seed: int, known: Sequence[FrozenTrial]) -> BaseSampler:
 
 
 def sampler_named(name: str) -> SearchSampler:
-    """The sampler of a row of the catalog.
+    """Return the sampler of a row of the catalog.
 
     Raises:
         UserError: there is none of this name, or its package cannot be used.

@@ -203,7 +203,7 @@ def load_study(url: str, name: str) -> OptunaStudy:
 
 
 def dashboard_command(url: str) -> str:
-    """The shell command that opens optuna-dashboard on this storage; a password is not printed."""
+    """Return the shell command that opens optuna-dashboard on this storage; a password is not printed."""
     return f"optuna-dashboard {shlex.quote(shown(parsed_url(url)))}"
 
 

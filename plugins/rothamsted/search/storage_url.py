@@ -56,10 +56,10 @@ def engine_arguments(parsed: sa.engine.URL) -> dict[str, Any]:
 
 
 def is_sqlite_url(parsed: sa.engine.URL) -> bool:
-    """Whether the storage is a file of SQLite's."""
+    """Say whether the storage is a file of SQLite's."""
     return parsed.get_backend_name() == "sqlite"
 
 
 def shown(parsed: sa.engine.URL) -> str:
-    """The address as messages say it: without its password or token."""
+    """Return the address as messages say it: without its password or token."""
     return masked(parsed.render_as_string(hide_password=True))

@@ -109,7 +109,7 @@ class SweepLease:
             raise
 
     def deciding_now(self) -> Deciding | None:
-        """Who decides, or did so last; None: nobody ever has."""
+        """Say who decides, or did so last; None: nobody ever has."""
 
         def read(connection: sa.Connection) -> tuple[Any, float]:
             return study_attribute(connection, self._study_id, SWEEP_LEASE), database_now(connection)

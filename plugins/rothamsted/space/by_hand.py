@@ -9,7 +9,7 @@ from rothamsted.space.space import Space
 
 
 def is_on_grid(space: Space, condition: Mapping[str, Any]) -> bool:
-    """Whether a valid condition of the space is one of its grid's conditions, value by value."""
+    """Say whether a valid condition of the space is one of its grid's conditions, value by value."""
     return all(space.domains[name].is_on_grid(value) for name, value in condition.items())
 
 

@@ -30,7 +30,7 @@ def topological_order(parents: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
 
 
 def ancestors(name: str, parents: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
-    """All names that this one depends on, near ones first, each once; an unknown name has no parents."""
+    """Return all names that this one depends on, near ones first, each once; an unknown name has no parents."""
     found: dict[str, None] = {}
     waiting = list(parents.get(name, ()))
     while waiting:

@@ -153,7 +153,7 @@ class Range:
         return self.points if self.points is not None and not self.is_integer else len(self.grid_points())
 
     def is_on_grid(self, value: Any) -> bool:
-        """Whether a value of this range is one of `grid_points`."""
+        """Say whether a value of this range is one of `grid_points`."""
         if self.step is not None or self.points is None:
             return True
         if self.is_integer:
@@ -245,7 +245,7 @@ class Range:
                 raise DomainError("", f"{value!r} is not {self.low!r} plus a multiple of {self.step!r}")
 
     def probes(self) -> tuple[Any, ...]:
-        """The values to try on the study before anything runs: both ends."""
+        """Return the values to try on the study before anything runs: both ends."""
         return (self.low, self._step_value(self._n_steps() - 1) if self.step is not None else self.high)
 
 
@@ -274,15 +274,15 @@ class Choice:
             )
 
     def grid_points(self) -> tuple[Any, ...]:
-        """Every value, in the order given."""
+        """Return every value, in the order given."""
         return self.values
 
     def n_grid_points(self) -> int:
-        """How many values there are."""
+        """Count the values."""
         return len(self.values)
 
     def is_on_grid(self, value: Any) -> bool:
-        """Whether a value is one of the choice."""
+        """Say whether a value is one of the choice."""
         return self.place(value) is not None
 
     def at(self, unit: float) -> Any:
@@ -314,7 +314,7 @@ class Choice:
             raise DomainError("", f"{shortened(value)} is not one of {listed(self.values)}")
 
     def probes(self) -> tuple[Any, ...]:
-        """The values to try on the study before anything runs: all of them."""
+        """Return the values to try on the study before anything runs: all of them."""
         return self.values
 
 

@@ -12,12 +12,12 @@ _CONTEXT = Context(prec=400)  # enough for any two floats of which one is the st
 
 
 def on_step(low: float, step: float, index: int) -> float:
-    """The number `index` steps above `low`."""
+    """Return the number `index` steps above `low`."""
     return low if index == 0 else _written(Decimal(repr(low)), Decimal(repr(step)), index)
 
 
 def between(low: float, high: float, n: int) -> list[float]:
-    """`n` evenly spaced numbers, both ends among them."""
+    """Return `n` evenly spaced numbers, both ends among them."""
     first, step = Decimal(repr(low)), _step(low, high, n)
     return [low, *(_written(first, step, index) for index in range(1, n - 1)), high]
 

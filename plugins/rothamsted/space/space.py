@@ -75,7 +75,7 @@ class Space:
 
     @property
     def order(self) -> tuple[str, ...]:
-        """The parameters in the order in which to decide them: as given, but parents before children."""
+        """Return the parameters in the order in which to decide them: as given, but parents before children."""
         return self._order
 
     def is_active(self, name: str, condition: Mapping[str, Any]) -> bool:
@@ -107,11 +107,11 @@ class Space:
         return (self._in_given_order(condition) for condition in self._extend({}, 0, self._cuts()))
 
     def grid(self) -> list[Condition]:
-        """All conditions of the grid, each once, always in the same order."""
+        """Return all conditions of the grid, each once, always in the same order."""
         return list(self.iterate_grid())
 
     def size_of_grid(self) -> int:
-        """The number of conditions in the grid, counted without making them."""
+        """Return the number of conditions in the grid, counted without making them."""
         sizes = {name: self._of_grid(name, domain.n_grid_points) for name, domain in self.domains.items()}
         return self.count(sizes, lambda name, value: self.domains[name].is_on_grid(value))
 
@@ -123,7 +123,7 @@ class Space:
             raise SpaceError((), _TOO_MANY) from None
 
     def from_unit(self, unit: np.ndarray) -> Condition:
-        """The condition at a point of the unit cube.
+        """Return the condition at a point of the unit cube.
 
         Args:
             unit: (parameter,) numbers in [0, 1], one for each parameter in the order given. The coordinates of inactive
@@ -150,7 +150,7 @@ class Space:
         return self.from_unit(rng.random(len(self)))
 
     def probes(self) -> Iterator[tuple[str, Condition]]:
-        """For each parameter, conditions that give it every choice or both ends: (parameter, condition).
+        """Yield for each parameter conditions that give it every choice or both ends: (parameter, condition).
 
         They are tried on a study before anything runs. The other parameters have their first value. A parameter that
         the `given` ones switch off has no probe.

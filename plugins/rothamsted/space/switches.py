@@ -63,7 +63,7 @@ class Switches:
             yield from self._assignments(names, {**found, name: value}, depth + 1)
 
     def count(self, sizes: Mapping[str, int], is_there: Callable[[str, Any], bool]) -> int:
-        """How many conditions there are.
+        """Count the conditions.
 
         Args:
             sizes: parameter -> how many values it has.

@@ -12,12 +12,12 @@ ROUNDING = 1e-11  # of a number: so much the last digits of a computed one may b
 
 
 def is_number(value: Any) -> bool:
-    """Whether a value is an int or a float, and not a truth value."""
+    """Say whether a value is an int or a float, and not a truth value."""
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def is_finite_number(value: Any) -> bool:
-    """Whether a value is a number that a float can hold, neither infinite nor NaN."""
+    """Say whether a value is a number that a float can hold, neither infinite nor NaN."""
     try:
         return is_number(value) and math.isfinite(value)
     except OverflowError:  # a whole number of 400 digits
@@ -45,7 +45,7 @@ def unwritable(value: Any) -> str:
 
 
 def identity(value: Any) -> Hashable:
-    """A key that is equal for equal values: 1 and 1.0 are one value, True is another, lists go by members."""
+    """Return a key that is equal for equal values: 1 and 1.0 are one value, True is another, lists go by members."""
     if isinstance(value, Mapping):
         return ("map", tuple(sorted((str(key), identity(member)) for key, member in value.items())))
     if isinstance(value, (list, tuple)):
@@ -56,7 +56,7 @@ def identity(value: Any) -> Hashable:
 
 
 def is_equal_value(first: Any, second: Any) -> bool:
-    """Whether two values of a parameter are the same one."""
+    """Say whether two values of a parameter are the same one."""
     return identity(first) == identity(second)
 
 
@@ -77,7 +77,7 @@ def among(known: Iterable[Any], value: Any) -> Any:
 
 
 def shortened(value: Any) -> str:
-    """A value as an error shows it, however long it is."""
+    """Write a value as an error shows it, however long it is."""
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 10**MOST_SHOWN:
         return f"a whole number of more than {MOST_SHOWN} digits"
     text = ascii(value) if unwritable(value) else repr(value)
@@ -85,6 +85,6 @@ def shortened(value: Any) -> str:
 
 
 def listed(values: tuple[Any, ...]) -> str:
-    """Values as an error lists them."""
+    """Write values as an error lists them."""
     more = f" and {len(values) - MOST_LISTED} more" if len(values) > MOST_LISTED else ""
     return ", ".join(map(shortened, values[:MOST_LISTED])) + more

@@ -6,7 +6,7 @@ from rothamsted.spec.load import SWEEP_KEYS, from_resolved, load_sweep
 from rothamsted.spec.not_yet import NOT_YET, NotYet
 from rothamsted.spec.plan import Plan, most_workers, n_workers, plan
 from rothamsted.spec.recorded import digest, recorded, secrets_of, with_secrets, without_secrets_in
-from rothamsted.spec.resolved import PLACE_KEYS, difference, resolved, seeds_of
+from rothamsted.spec.resolved import PLACE_KEYS, difference, resolved
 from rothamsted.spec.schema import (
     FILE_KEYS,
     Confirm,
@@ -58,7 +58,6 @@ __all__ = [
     "recorded",
     "resolved",
     "secrets_of",
-    "seeds_of",
     "with_secrets",
     "without_secrets_in",
 ]

@@ -53,7 +53,7 @@ class Command:
 
     @property
     def placeholders(self) -> tuple[tuple[str, str], ...]:
-        """Name and form of each placeholder, in order."""
+        """Return name and form of each placeholder, in order."""
         return tuple((piece.name, piece.form) for word in self.words for piece in word if piece.name is not None)
 
     @property
@@ -63,12 +63,12 @@ class Command:
 
     @property
     def passes_all(self) -> bool:
-        """Whether every parameter reaches the program: by {parameters}, {overrides} or {config}."""
+        """Say whether every parameter reaches the program: by {parameters}, {overrides} or {config}."""
         return any(name in (PARAMETERS, OVERRIDES, CONFIG) for name, _ in self.placeholders)
 
     @property
     def has_config(self) -> bool:
-        """Whether the program reads its parameters from a file."""
+        """Say whether the program reads its parameters from a file."""
         return any(name == CONFIG for name, _ in self.placeholders)
 
     @property
@@ -103,11 +103,11 @@ class Command:
         return re.sub(r"[^A-Za-z0-9._-]", "_", stem).strip("_.-")[:100] or "sweep"
 
     def passes_seed(self, parameter: str | None) -> bool:
-        """Whether the seed, as this parameter, reaches the program."""
+        """Say whether the seed, as this parameter, reaches the program."""
         return self.passes_all or SEED in self.names or parameter in self.names
 
     def arguments(self, values: Mapping[str, Any], *, seed: str | None, config: Path, output: Path) -> list[str]:
-        """The arguments of one replicate.
+        """Return the arguments of one replicate.
 
         Args:
             values: parameter -> value, including the seed.
@@ -161,7 +161,7 @@ def joined_lines(text: str) -> str:
 
 
 def joined_words(words: Iterable[str]) -> str:
-    """Words as one line that `read_command` splits into the same words."""
+    """Join words into one line that `read_command` splits into the same words."""
     return " ".join(word if _stays_one_word(word) else shlex.quote(word) for word in words)
 
 

@@ -52,7 +52,7 @@ class Document:
 
 
 def dotted(path: KeyPath) -> str:
-    """A key path as text: ("space", "lr", "values", 1) is space.lr.values[1]."""
+    """Write a key path as text: ("space", "lr", "values", 1) is space.lr.values[1]."""
     text = ""
     for part in path:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part

@@ -83,7 +83,7 @@ def explain(key: str) -> Explained:
 
 @cache
 def explained_keys() -> Mapping[str, Explained]:
-    """All keys of a sweep file, each before those below it."""
+    """Explain all keys of a sweep file, each before those below it."""
     found = dict(_of_model(Sweep, ""))
     found[PARAMETERS_FILE] = Explained(
         key=PARAMETERS_FILE,

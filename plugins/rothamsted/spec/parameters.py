@@ -105,7 +105,7 @@ def read_domains(document: Document, target: Target) -> dict[str, Domain]:
 
 
 def read_domain(document: Document, path: KeyPath, raw: Any, *, is_integer: bool | None = None) -> Domain:
-    """One domain, or a SpecError at its place."""
+    """Read one domain; a mistake is a SpecError at its place."""
     try:
         return domain_from_plain(raw, is_integer=is_integer)
     except DomainError as error:

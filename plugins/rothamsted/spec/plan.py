@@ -40,7 +40,7 @@ class Plan:
 
 
 def plan(sweep: Sweep) -> Plan:
-    """The size of a sweep."""
+    """Compute the size of a sweep."""
     n_conditions, n_replicates, n_most = sweep.n_trials, sweep.replicates.n_first, len(sweep.replicates.values)
     n_confirmed = min(sweep.confirm.keep, n_conditions) if sweep.confirm is not None else 0
     n_confirm_trainings = n_confirmed * len(sweep.confirm_seeds)

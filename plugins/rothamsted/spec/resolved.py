@@ -52,11 +52,6 @@ def resolved(sweep: Sweep) -> dict[str, Any]:
     return {key: plain[key] for key in FILE_KEYS if key in plain and not (key in LEFT_OUT and not plain[key])}
 
 
-def seeds_of(sweep: Sweep) -> tuple[int, ...]:
-    """Return the seeds of the replicates, the same in every condition, so that comparisons are paired."""
-    return sweep.replicates.values
-
-
 def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """Return what has changed between two resolved sweeps, as lines such as `space.gamma.high: 10.0 -> 100.0`.
 

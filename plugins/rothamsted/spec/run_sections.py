@@ -34,7 +34,7 @@ BestMethod = Literal["leaders", "simple"]  # `statistics.BEST_METHODS`
 
 
 class Racing(BaseModel):
-    """Replicates where they decide: rounds that drop the conditions that are worse than the best.
+    """Spends replicates where they decide: rounds drop the conditions that are worse than the best.
 
     Attributes:
         min: Replicates that every condition gets.
@@ -53,7 +53,7 @@ class Racing(BaseModel):
 
 
 class Replicates(BaseModel):
-    """How often each condition is trained, and with which seeds: the same in every condition.
+    """Says how often each condition is trained, and with which seeds: the same in every condition.
 
     Attributes:
         count: How many replicates each condition gets. By default as many as there are `seeds`, else 3.
@@ -95,7 +95,7 @@ class Replicates(BaseModel):
 
     @property
     def n_first(self) -> int:
-        """Replicates that every condition gets, whatever its results."""
+        """Return the number of replicates that every condition gets, whatever its results."""
         return self.racing.min if self.racing is not None else len(self.values)
 
     def numbers(self, seed: int, fields: Sequence[str]) -> dict[str, int]:
@@ -115,7 +115,7 @@ class Replicates(BaseModel):
 
 
 class Stage(BaseModel):
-    """One stage of a sweep: the best conditions of the stage before, trained with other parameters.
+    """Describes one stage of a sweep: the best conditions of the stage before, trained with other parameters.
 
     Attributes:
         keep: How many conditions of the stage before go on. The first stage has all, and no `keep`.
@@ -136,7 +136,7 @@ class Stage(BaseModel):
 
 
 class Confirm(BaseModel):
-    """Fresh seeds for the winners of a search: the estimate to report.
+    """Asks for fresh seeds for the winners of a search: they give the estimate to report.
 
     Attributes:
         keep: How many of the best conditions are confirmed.
@@ -156,7 +156,7 @@ class Confirm(BaseModel):
 
 
 class Wandb(BaseModel):
-    """Where the replicates are mirrored in Weights & Biases.
+    """Says where the replicates are mirrored in Weights & Biases.
 
     Attributes:
         mode: Online sends each replicate to the server when it has ended; offline keeps it in the folder wandb. The
@@ -175,7 +175,7 @@ class Wandb(BaseModel):
 
 
 class Execution(BaseModel):
-    """Where and how the work runs; nothing here changes a number that is measured.
+    """Says where and how the work runs; nothing here changes a number that is measured.
 
     Attributes:
         executor: Where workers run: processes of this machine (local), a Ray cluster (ray), or this process
@@ -251,7 +251,7 @@ STUDY_EXECUTION_KEYS = ("artifacts", "tensorboard", "checkpoints")
 
 
 class Statistics(BaseModel):
-    """How uncertainty is stated: nominal coverage, kind of interval, correction for many comparisons.
+    """Says how uncertainty is stated: nominal coverage, kind of interval, correction for many comparisons.
 
     Attributes:
         level: The confidence level of every interval and every test.
@@ -278,5 +278,5 @@ class Statistics(BaseModel):
 
 
 def seeds_from(first: int, n_seeds: int) -> tuple[int, ...]:
-    """Seeds that follow each other."""
+    """Return seeds that follow each other."""
     return tuple(range(first, first + n_seeds))

@@ -88,7 +88,7 @@ def _objectives(raw: Any) -> Any:
 
 
 class Sweep(BaseModel):
-    """One search over the conditions of one study, foreign project or command: a sweep file, with its defaults.
+    """Describes one search over conditions of one study, foreign project or command: a sweep file, with its defaults.
 
     Attributes:
         name: The name of the sweep. Starting the same name again resumes it.
@@ -178,12 +178,12 @@ class Sweep(BaseModel):
 
     @property
     def objective(self) -> Objective:
-        """The first objective: it ranks conditions."""
+        """Return the first objective: it ranks conditions."""
         return self.objectives[0]
 
     @cached_property
     def search_space(self) -> Space:
-        """The domains joined into one space; a `when` may also refer to a fixed parameter."""
+        """Join the domains into one space; a `when` may also refer to a fixed parameter."""
         return Space(self.space, given=self.parameters)
 
     @cached_property
@@ -192,7 +192,7 @@ class Sweep(BaseModel):
 
     @property
     def n_trials(self) -> int:
-        """The number of conditions: `trials`, or the size of the grid with what is enqueued beside it.
+        """Return the number of conditions: `trials`, or the size of the grid with what is enqueued beside it.
 
         It is never more than a finite space has.
         """
@@ -202,12 +202,12 @@ class Sweep(BaseModel):
 
     @property
     def is_exhausting(self) -> bool:
-        """Whether `trials` asks for more conditions than the space has."""
+        """Say whether `trials` asks for more conditions than the space has."""
         return self.trials is not None and self.n_trials < self.trials
 
     @property
     def stopping(self) -> tuple[str, str] | None:
-        """The metric that early stopping looks at, and its direction; None without early stopping."""
+        """Return the metric that early stopping looks at, and its direction; None without early stopping."""
         early = self.early_stopping
         if early is None:
             return None
@@ -215,7 +215,7 @@ class Sweep(BaseModel):
         return early.metric or objective.metric, early.direction or objective.direction
 
     def stage_parameters(self, stage: int) -> dict[str, Any]:
-        """The fixed parameters of a stage, by its position; without stages there is one, 0."""
+        """Return the fixed parameters of a stage, by its position; without stages there is one, 0."""
         own: Mapping[str, Any] = self.stages[stage].parameters if self.stages else {}
         return {**self.parameters, **own}
 
@@ -236,7 +236,7 @@ class Sweep(BaseModel):
 
     @property
     def varied(self) -> tuple[str, ...]:
-        """The parameters that a replicate sets: the training seed, unless the file lists what varies.
+        """Return the parameters that a replicate sets: the training seed, unless the file lists what varies.
 
         It is empty for a foreign project or command that takes no seed.
         """
@@ -251,12 +251,12 @@ class Sweep(BaseModel):
 
     @property
     def search_seeds(self) -> frozenset[int]:
-        """Every seed that the search sees, in any stage."""
+        """Return every seed that the search sees, in any stage."""
         return frozenset(seed for stage in range(max(len(self.stages), 1)) for seed in self.stage_seeds(stage))
 
     @property
     def confirm_seeds(self) -> tuple[int, ...]:
-        """The seeds of the confirmation; none without one."""
+        """Return the seeds of the confirmation; none without one."""
         if self.confirm is None:
             return ()
         if self.confirm.seeds is not None:
@@ -267,7 +267,7 @@ class Sweep(BaseModel):
 
     @property
     def confirm_name(self) -> str:
-        """The name of the confirmation's Optuna study."""
+        """Return the name of the confirmation's Optuna study."""
         return self.name + CONFIRM_SUFFIX
 
 

@@ -32,7 +32,7 @@ SCORE = "score"  # the name of a composite score that has none of its own
 
 
 class Objective(BaseModel):
-    """What is optimised: one metric, a direction, and how its curve becomes one number.
+    """Says what is optimised: one metric, a direction, and how its curve becomes one number.
 
     Attributes:
         metric: The name of what is optimised: a metric that is logged, the `name` of a composite score, or a dotted key
@@ -85,7 +85,7 @@ class Objective(BaseModel):
 
 
 class Sampler(BaseModel):
-    """What proposes conditions.
+    """Says what proposes conditions.
 
     Attributes:
         name: The name of the sampler.
@@ -99,7 +99,7 @@ class Sampler(BaseModel):
 
 
 class Pruner(BaseModel):
-    """What stops training that is not worth its time; a file writes the options beside the name.
+    """Says what stops training that is not worth its time; a file writes the options beside the name.
 
     Attributes:
         name: The name of the pruner.
@@ -125,7 +125,7 @@ class Pruner(BaseModel):
 
 
 class EarlyStopping(BaseModel):
-    """A replicate ends when its own curve no longer improves.
+    """Ends a replicate when its own curve no longer improves.
 
     Attributes:
         patience: After how many measurements without improvement a replicate ends.
@@ -143,7 +143,7 @@ class EarlyStopping(BaseModel):
 
 
 class ParametersFrom(BaseModel):
-    """Fixed parameters that another sweep has found: the values of its winner.
+    """Takes fixed parameters that another sweep has found: the values of its winner.
 
     Attributes:
         sweep: The name of the other sweep, in the same storage.
@@ -163,7 +163,7 @@ class ParametersFrom(BaseModel):
 
 
 class WarmStart(BaseModel):
-    """An earlier sweep whose conditions the sampler knows from the start.
+    """Names an earlier sweep whose conditions the sampler knows from the start.
 
     Attributes:
         sweep: The name of the earlier sweep.

@@ -16,7 +16,7 @@ SCALES = ("range", "none")
 
 
 class Task(BaseModel):
-    """A factor whose values are tasks, such as data sets: conditions are compared over them, none is chosen.
+    """Names a factor whose values are tasks, such as data sets: conditions are compared over them, none is chosen.
 
     Attributes:
         factor: The name of the factor; a file may give the name alone.

@@ -20,14 +20,14 @@ MOST_SCRIPTS = 200  # of a folder: more is no project of studies
 
 
 def find_here(root: Path) -> list[str]:
-    """The studies of a folder: entry points of its MLproject, and functions of its scripts that take a seed."""
+    """Find the studies of a folder: entry points of its MLproject, and functions of its scripts that take a seed."""
     entries = sorted(study_commands(root)) if (root / FILE_NAME).is_file() else []
     scripts = [path for path in sorted(root.glob("*.py"))[:MOST_SCRIPTS] if path.name != "setup.py"]
     return [*entries, *(f"{path.name}:{name}" for path in scripts for name in functions_of(path))]
 
 
 def functions_of(path: Path) -> list[str]:
-    """The functions of a script that could be studies: marked with @study, else those with a parameter `seed`."""
+    """List the functions of a script that could be studies: marked with @study, else those with a parameter `seed`."""
     try:
         text = read_given_text(path, way_out="correct it")
         with reading(path, way_out="correct it"):
@@ -40,7 +40,7 @@ def functions_of(path: Path) -> list[str]:
 
 
 def choose(target: str | None, root: Path) -> str:
-    """The study that is meant: the one that is named, else the only one here.
+    """Choose the study that is meant: the one that is named, else the only one here.
 
     Raises:
         UserError: there is none, or there are several.
@@ -61,7 +61,7 @@ def choose(target: str | None, root: Path) -> str:
 
 
 def from_here(target: str, study: Study) -> StarterSweep:
-    """The starter of a study.
+    """Make the starter of a study.
 
     Args:
         target: as a sweep file names it.

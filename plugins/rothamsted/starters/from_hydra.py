@@ -24,7 +24,7 @@ _IGNORED = ("_target_", "max_batch_size")  # which sweeper it is, and how many i
 
 
 def from_hydra(path: str, *, here: Path) -> StarterSweep:
-    """The starter that a Hydra config becomes.
+    """Make the starter that a Hydra config becomes.
 
     Args:
         path: the config, with `hydra.sweeper`, or the sweeper's own file with `params` at its top.

@@ -11,7 +11,7 @@ _TARGET = "what was trained is not in the storage; add study: train.py:train, or
 
 
 def from_optuna_storage(storage: str, study: str | None) -> StarterSweep:
-    """The starter that a study in a storage becomes.
+    """Make the starter that a study in a storage becomes.
 
     Args:
         storage: its address, such as `sqlite:///old.db`.

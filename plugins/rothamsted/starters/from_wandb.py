@@ -31,7 +31,7 @@ _LOG = ("log_uniform_values", "q_log_uniform_values", "log_uniform", "q_log_unif
 
 
 def from_wandb(path: str) -> StarterSweep:
-    """The starter that a W&B sweep file becomes.
+    """Make the starter that a W&B sweep file becomes.
 
     Raises:
         SpecError: the file is missing or no YAML mapping.

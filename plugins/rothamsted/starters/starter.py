@@ -33,7 +33,7 @@ SAMPLERS = {  # a class of Optuna -> its name in a sweep file
 
 @dataclass(frozen=True, kw_only=True)
 class StarterSweep:
-    """A sweep file about to be written.
+    """Holds a sweep file about to be written.
 
     Attributes:
         comment: its first lines, without the #.
@@ -51,7 +51,7 @@ class StarterSweep:
 
     @property
     def text(self) -> str:
-        """The file: a comment, then a key a line; a space with a line for each parameter."""
+        """Write the file: a comment, then a key a line; a space with a line for each parameter."""
         lines = [f"# {as_line(line)}" for text in self.comment for line in text.splitlines()]
         space = self.document.get("space")
         names = [str(name) for name in space] if isinstance(space, Mapping) else []
@@ -88,12 +88,12 @@ def _plain(value: Any) -> Any:
 
 
 def is_name(name: str) -> bool:
-    """Whether a parameter may be called so."""
+    """Say whether a parameter may be called so."""
     return 0 < len(name) <= MAX_NAME and name.isprintable()
 
 
 def name_from(text: str) -> str:
-    """A text as the name of a sweep: letters, digits, '.', '_' and '-', at most 60."""
+    """Make the name of a sweep from a text: letters, digits, '.', '_' and '-', at most 60."""
     return _NOT_IN_NAMES.sub("-", text).strip("-._")[:60] or "sweep"
 
 

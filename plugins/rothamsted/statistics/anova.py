@@ -26,7 +26,7 @@ class Term:
 
     @property
     def name(self) -> str:
-        """The factors' names, as in "width x depth"."""
+        """Return the factors' names, as in "width x depth"."""
         return " x ".join(factor.name for factor in self.factors)
 
     def holds(self, other: Term) -> bool:

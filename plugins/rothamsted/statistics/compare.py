@@ -149,7 +149,7 @@ def _p_bound(a: np.ndarray, b: np.ndarray, answer: Answer, chosen: TwoSampleRow)
 
 
 def paired_t(a: np.ndarray, b: np.ndarray, question: Question) -> Answer:
-    """Student's t test of paired differences; exact for normal differences. Student (1908), Biometrika 6(1)."""
+    """Test paired differences by Student's t; exact for normal differences. Student (1908), Biometrika 6(1)."""
     differences, n = a - b, len(a)
     estimate = float(differences.mean())
     if np.ptp(differences) <= rounding(greatest(a, b)):
@@ -159,7 +159,7 @@ def paired_t(a: np.ndarray, b: np.ndarray, question: Question) -> Answer:
 
 
 def welch(a: np.ndarray, b: np.ndarray, question: Question) -> Answer:
-    """Welch's t test of two normal samples of unequal variance; approximate. Welch (1947), Biometrika 34(1/2)."""
+    """Test two normal samples of unequal variance by Welch's t; approximate. Welch (1947), Biometrika 34(1/2)."""
     estimate = float(a.mean() - b.mean())
     if max(np.ptp(a), np.ptp(b)) <= rounding(greatest(a, b)):
         note = "no spread within either sample, which leaves Welch's t undefined"
@@ -181,7 +181,7 @@ def _of_t(estimate: float, error: float, df: float, question: Question) -> Answe
 
 
 def wilcoxon(a: np.ndarray, b: np.ndarray, question: Question) -> Answer:
-    """Wilcoxon's signed-rank test, see `exact.signed_rank`."""
+    """Test paired differences by Wilcoxon's signed ranks, see `exact.signed_rank`."""
     counted = signed_rank(a, b, question.null, question.tail)
     answer = _one_or_two_sided(counted, question, f"{len(a)} pairs")
     if counted.smallest == 1:
@@ -190,13 +190,13 @@ def wilcoxon(a: np.ndarray, b: np.ndarray, question: Question) -> Answer:
 
 
 def paired_permutation(a: np.ndarray, b: np.ndarray, question: Question) -> Answer:
-    """Permutation test of the mean paired difference, see `exact.sign_flips`."""
+    """Test the mean paired difference by permutation, see `exact.sign_flips`."""
     counted = sign_flips(a, b, question.null, question.tail, question.seed)
     return _one_or_two_sided(counted, question, f"{len(a)} pairs")
 
 
 def permutation(a: np.ndarray, b: np.ndarray, question: Question) -> Answer:
-    """Permutation test of the difference in means of two samples, see `exact.exchanges`."""
+    """Test the difference in means of two samples by permutation, see `exact.exchanges`."""
     counted = exchanges(a, b, question.null, question.tail, question.seed)
     return _one_or_two_sided(counted, question, f"{len(a)} and {len(b)} values")
 

@@ -25,7 +25,7 @@ ENGINE_FILES = frozenset(  # of a run by hand, and of one that failed: at the to
 
 
 def artifacts_of(measurement: MeasurementLike, n_members: int) -> Sequence[Contents]:
-    """The artifacts of a measurement, one mapping a member; empty where the measurement has none.
+    """Return the artifacts of a measurement, one mapping a member; empty if the measurement has none.
 
     Raises:
         StudyError: not one mapping a member, a path that leaves the run's folder or is the engine's own, or content

@@ -38,7 +38,7 @@ USER_ERROR, FAILURE = 2, 1  # exit statuses; a signal's is 128 + its number
 
 
 def main(study: Study, argv: Sequence[str] | None = None) -> NoReturn:
-    """The command line of a study. Ends the process.
+    """Run the command line of a study. Ends the process.
 
     Exit status: 0 finished or diverged (a recorded outcome), 1 failed, 2 a mistake of the user (one line, no
     traceback), 130 stopped by Ctrl-C, 143 stopped by SIGTERM.

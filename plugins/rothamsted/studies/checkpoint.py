@@ -33,7 +33,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class Snapshot:
-    """A population at one measurement: all that is needed to go on from it."""
+    """Holds a population at one measurement: all that is needed to go on from it."""
 
     state: Mapping[str, np.ndarray]  # the study's own arrays
     histories: tuple[tuple[Measured, ...], ...]  # one a member
@@ -45,7 +45,7 @@ class Snapshot:
 @final
 @dataclass(frozen=True, kw_only=True)
 class Checkpoint:
-    """The checkpoints of one population, and how often to write one."""
+    """Keeps the checkpoints of one population, and knows how often to write one."""
 
     folder: Path | CheckpointFiles  # of this machine, or elsewhere
     every_seconds: float = 60.0  # of wall time; 0: after every measurement
@@ -68,7 +68,7 @@ class Checkpoint:
             self._files.remove(existing[: max(len(existing) + 1 - N_KEPT, 0)])
 
     def load(self, study_name: str, configs: Sequence[BaseModel]) -> Snapshot | None:
-        """The newest checkpoint that is whole, or None if there is none.
+        """Load the newest checkpoint that is whole, or None if there is none.
 
         A damaged checkpoint is named in a warning and set aside, and the one before it is used.
 

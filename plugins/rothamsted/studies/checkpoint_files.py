@@ -23,15 +23,15 @@ class CheckpointFiles(Protocol):
     """Keeps files by name. One that is half written may be among them: its content does not fit its name."""
 
     def place(self, name: str) -> str:
-        """What a message calls a file."""
+        """Return what a message calls a file."""
         ...
 
     def names(self) -> list[str]:
-        """Of all files."""
+        """Return the names of all files."""
         ...
 
     def read(self, name: str) -> bytes:
-        """The content of a file."""
+        """Return the content of a file."""
         ...
 
     def write(self, name: str, content: bytes) -> bool:
@@ -53,7 +53,7 @@ class CheckpointFiles(Protocol):
 
 @dataclass(frozen=True)
 class Folder:
-    """A folder of this machine."""
+    """Keeps files in a folder of this machine."""
 
     path: Path
 

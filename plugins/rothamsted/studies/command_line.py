@@ -30,7 +30,7 @@ _NAME = re.compile(r"(?!\.)[\w.-]{1,100}", re.ASCII)
 
 @dataclass(frozen=True, kw_only=True)
 class ByHand:
-    """How a study is run by hand, beside its config."""
+    """Says how a study is run by hand, beside its config."""
 
     is_saved: bool = True  # False: no MLflow, no files
     name: str | None = None  # of the run in MLflow; None: the study's
@@ -51,7 +51,7 @@ class ByHand:
 
     @property
     def checkpoint_folder(self) -> Path | None:
-        """Where checkpoints are kept: where it is said, else in the folder of the exports."""
+        """Say where checkpoints are kept: as the options say, else in the folder of the exports."""
         return self.checkpoint_dir or (self.output / STATE if self.output else None)
 
 
@@ -67,7 +67,7 @@ def check_name(name: str, *, place: str) -> None:
 
 
 def name_folder(name: str) -> Path:
-    """The folder of a run that is called so."""
+    """Return the folder of a run that is called so."""
     return Path("runs") / name
 
 
@@ -76,7 +76,7 @@ _SEVERAL = re.compile(r"not '(?:[^'\[{]*,[^']*|(?:choice|range|interval|tag)\(.*
 
 
 def parse(study: Study, argv: Sequence[str]) -> tuple[BaseModel, ByHand]:
-    """The config and the options that a command line gives.
+    """Return the config and the options that a command line gives.
 
     Raises:
         StudyError: an option that is unknown or whose value breaks a rule, or a file that cannot be read.

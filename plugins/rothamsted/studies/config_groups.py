@@ -26,7 +26,7 @@ _FIELD_WORD = re.compile(r"--(?P<name>[A-Za-z_][\w.]*)=(?P<value>.*)", re.DOTALL
 
 
 def conf_folder(study: Study) -> Path | None:
-    """The folder of a study's config groups; None where it has none."""
+    """Return the folder of a study's config groups; None if it has none."""
     if study.function is not None:
         return None
     folder = Path(inspect.getfile(study.config)).parent / CONF
@@ -34,13 +34,13 @@ def conf_folder(study: Study) -> Path | None:
 
 
 def groups_of(study: Study) -> list[str]:
-    """The names of a study's config groups."""
+    """Return the names of a study's config groups."""
     folder = conf_folder(study)
     return sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder else []
 
 
 def compose_groups(study: Study, words: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
-    """What the files of `conf` say, by the names of the study's fields, and the words that are left.
+    """Return what the files of `conf` say, by the names of the study's fields, and the words that are left.
 
     Args:
         study: whose `conf` it is.

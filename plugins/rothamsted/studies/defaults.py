@@ -12,7 +12,7 @@ from rothamsted.studies.fields import flatten, set_fields
 
 
 def defaults_of(config: type[BaseModel], used: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Dotted field -> its default; a field that has to be given is left out.
+    """Map dotted fields to their defaults; a field that has to be given is left out.
 
     Args:
         config: Of the study.

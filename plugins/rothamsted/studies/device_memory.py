@@ -15,7 +15,7 @@ import psutil
 
 @dataclass(frozen=True, kw_only=True)
 class DeviceMemory:
-    """Memory of the device that this process trains on, in bytes.
+    """Holds the memory of the device that this process trains on, in bytes.
 
     Attributes:
         peak: the most that this process has taken so far.
@@ -27,7 +27,7 @@ class DeviceMemory:
 
 
 def device_memory() -> DeviceMemory:
-    """What this process has taken of its device: of the GPU of JAX or torch, where one has been used, else of RAM."""
+    """Say what this process has taken of its device: of the GPU of JAX or torch, if one has been used, else of RAM."""
     jax, torch = sys.modules.get("jax"), sys.modules.get("torch")
     stats = _stats_of(jax) if jax is not None else {}
     if stats.get("bytes_limit"):
@@ -40,7 +40,7 @@ def device_memory() -> DeviceMemory:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether training raised because a device, or this machine, has too little memory."""
+    """Say whether training raised because a device, or this machine, has too little memory."""
     seen: BaseException | None = error
     while seen is not None:
         if isinstance(seen, MemoryError) or type(seen).__name__ == "OutOfMemoryError":  # of torch

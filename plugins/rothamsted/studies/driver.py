@@ -30,17 +30,17 @@ ENDED = (Outcome.FINISHED, Outcome.DIVERGED, Outcome.PRUNED)  # nothing will go 
 
 
 def unix_now_ms() -> int:
-    """The time of day in milliseconds, as MLflow keeps it."""
+    """Return the time of day in milliseconds, as MLflow keeps it."""
     return time.time_ns() // 1_000_000
 
 
 def never() -> bool:
-    """The `should_stop` of a training that nobody stops."""
+    """Return False: the `should_stop` of a training that nobody stops."""
     return False
 
 
 def spare(members: Sequence[int]) -> Mapping[int, Stopped]:
-    """The `judge` of a training that goes on to its end."""
+    """Stop nobody: the `judge` of a training that goes on to its end."""
     return {}
 
 

@@ -50,7 +50,7 @@ def write_exports(folder: Path, config: Mapping[str, Any], ending: Ending) -> li
 @final
 @dataclass(kw_only=True)
 class RunningExports:
-    """The same files while a run goes on, so that one that is killed has left them.
+    """Writes the same files while a run goes on, so that a run that is killed has left them.
 
     Each measurement is a line of metrics.csv at once. The other files are written again after a measurement unless
     that would take more than a hundredth of the time: short runs have them after each, and figures follow in a minute.
@@ -114,13 +114,16 @@ def config_text(config: BaseModel) -> str:
 
 
 def metrics_csv(history: Sequence[Measured]) -> str:
-    """One row a measurement; numbers as Python writes them, so they read back to the same bits."""
+    """Write one row a measurement; numbers as Python writes them, so they read back to the same bits."""
     columns = _columns(metric_names(history))
     return _row(["step", "epoch", *columns]) + "".join(_line(measured, columns) for measured in history)
 
 
 def metrics_by_name(history: Sequence[Measured]) -> dict[str, Any]:
-    """The same numbers by column: step, epoch, and each metric under `metrics`, one value a measurement or null."""
+    """Return the same numbers by column.
+
+    These are step, epoch, and below `metrics` each metric, a value or null a measurement.
+    """
     names = metric_names(history)
     return {
         "step": [measured.step for measured in history],
@@ -130,7 +133,7 @@ def metrics_by_name(history: Sequence[Measured]) -> dict[str, Any]:
 
 
 def summary(ending: Ending) -> dict[str, Any]:
-    """How a run ended, and its last metrics and smallest losses."""
+    """Say how a run ended, with its last metrics and smallest losses."""
     last = ending.history[-1] if ending.history else None
     return {
         "outcome": str(ending.outcome),

@@ -17,7 +17,7 @@ _ENGINE = str(Path(__file__).parent.parent)
 
 
 def failure_of(error: BaseException, study: Study) -> dict[str, Any]:
-    """The reason, the traceback, whether it is the user's to mend, and whether memory was short, as an ending has them.
+    """Return reason, traceback, whether the user can mend it, and whether memory was short, as an ending has them.
 
     Of a function the traceback begins in the user's own code, and the reason ends with the file and the line.
     """
@@ -38,7 +38,7 @@ def failure_of(error: BaseException, study: Study) -> dict[str, Any]:
 
 
 def traceback_text(error: BaseException) -> str:
-    """The traceback as Python prints it."""
+    """Return the traceback as Python prints it."""
     return traceback_of(error)
 
 

@@ -26,7 +26,7 @@ C = TypeVar("C", bound=BaseModel)
 
 
 def field_names(config_type: type[BaseModel]) -> list[str]:
-    """The dotted names of all leaves of a config, in the order of their definition."""
+    """Return the dotted names of all leaves of a config, in the order of their definition."""
     return list(_names(config_type))
 
 
@@ -36,7 +36,7 @@ def _names(config_type: type[BaseModel]) -> dict[str, None]:
 
 
 def field_types(config_type: type[BaseModel], prefix: str = "") -> dict[str, Any]:
-    """The dotted names of all leaves of a config with their type annotations, bounds included."""
+    """Return the dotted names of all leaves of a config with their type annotations, bounds included."""
     types: dict[str, Any] = {}
     for name, info in config_type.model_fields.items():
         for model in _models_in(info.annotation):
@@ -47,7 +47,7 @@ def field_types(config_type: type[BaseModel], prefix: str = "") -> dict[str, Any
 
 
 def flatten(config: BaseModel) -> dict[str, Any]:
-    """A config as dotted name -> JSON-like value (tuples are lists, paths and enums their text)."""
+    """Return a config as dotted name -> JSON-like value (tuples are lists, paths and enums their text)."""
     return dict(_leaves(config, config.model_dump(mode="json"), ""))
 
 
@@ -77,12 +77,15 @@ def set_fields(config_type: type[C], flat: Mapping[str, Any], *, place: str = ""
 
 
 def aliases_of(config_type: type[BaseModel]) -> Mapping[str, str]:
-    """Other names of a config's fields, which its class says in `ALIASES`: dotted name -> dotted name of the field."""
+    """Return other names of a config's fields: dotted name -> dotted name of the field.
+
+    Its class has them in `ALIASES`.
+    """
     return getattr(config_type, "ALIASES", {})
 
 
 def renamed(config_type: type[BaseModel], flat: Mapping[str, Any]) -> dict[str, Any]:
-    """Dotted names and values, each by the name of its field.
+    """Return dotted names and values, each by the name of its field.
 
     Raises:
         StudyError: a field is given by two of its names.
@@ -97,7 +100,7 @@ def renamed(config_type: type[BaseModel], flat: Mapping[str, Any]) -> dict[str, 
 
 
 def in_own_names(config_type: type[BaseModel], data: Mapping[str, Any], *, place: str) -> dict[str, Any] | None:
-    """A file's fields by their own names, where it spells some in another way that the config takes.
+    """Return a file's fields by their own names if it spells some in another way that the config takes.
 
     Args:
         config_type: the study's config class; a validator of it may take another spelling.
@@ -137,13 +140,13 @@ def in_own_names(config_type: type[BaseModel], data: Mapping[str, Any], *, place
 
 
 def describe(config_type: type[BaseModel], error: ValidationError) -> str:
-    """A pydantic error as one line: every field with its rule, its value and, if unknown, the known ones."""
+    """Write a pydantic error as one line: every field with its rule, its value and, if unknown, the known ones."""
     known = field_names(config_type)
     return "; ".join(_describe_one(config_type, known, detail) for detail in error.errors())
 
 
 def closest(name: str, known: Sequence[str]) -> str:
-    """The hint that goes with an unknown name: the likely one if there is one, then all known."""
+    """Return the hint that goes with an unknown name: the likely one if there is one, then all known."""
     likely = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {likely[0]}? " if likely else ""
     return f"{hint}known: {', '.join(known)}"
@@ -226,7 +229,7 @@ def _with_defaults(config_type: type[BaseModel], tree: Mapping[str, Any]) -> dic
 
 
 def spread(flat: Mapping[str, Any], leaves: frozenset[str], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Dotted names and values; a mapping that is itself the value of a field is left whole."""
+    """Yield dotted names and values; a mapping that is itself the value of a field is left whole."""
     for name, value in flat.items():
         if isinstance(value, Mapping) and value and f"{prefix}{name}" not in leaves:
             yield from spread(value, leaves, f"{prefix}{name}.")

@@ -10,7 +10,7 @@ import numpy as np
 
 
 def final_state(model: Any) -> str:
-    """SHA-256, in hex, of the names, types, shapes and bytes of a trained model's arrays; empty where it shows none.
+    """Return the SHA-256, in hex, of the names, types, shapes and bytes of a model's arrays; empty if it shows none.
 
     Args:
         model: with `parameters`, a mapping of names to arrays, as a study returns it; or of torch, with `state_dict`.

@@ -26,7 +26,7 @@ _COMMAND = re.compile(r"(?:^|\s)\S*python[\d.]*\s+(?:-[A-Za-ln-z]+\s+)*-m\s+(?P<
 
 
 def find(target: str | Callable[..., Any], root: Path) -> Study:
-    """The study that a sweep file, a command or a call names.
+    """Find the study that a sweep file, a command or a call names.
 
     Args:
         target: a function or a study; `train.py:train`, or `train.py` with one study in it; an entry point.
@@ -53,7 +53,7 @@ def find(target: str | Callable[..., Any], root: Path) -> Study:
 
 
 def is_script(target: str) -> bool:
-    """Whether a target is a script's function, not an entry point."""
+    """Say whether a target is a script's function, not an entry point."""
     return ":" in target or target.endswith(".py")
 
 
@@ -121,7 +121,7 @@ def _only_study(module: ModuleType, place: str) -> Study:
 
 
 def study_module(command: str) -> str | None:
-    """The module of a command `python -m MODULE ...`, or None if the command is not of that form."""
+    """Return the module of a command `python -m MODULE ...`, or None if the command is not of that form."""
     found = _COMMAND.search(command)
     return found["module"] if found else None
 

@@ -27,7 +27,7 @@ SET_EXAMPLE = "'model.hidden=[256,128] model.dropout=0.2'"
 
 
 def options_of(study: Study, argv: Sequence[str]) -> list[str]:
-    """What a command line says, as options by the names of the study's fields; later ones win over earlier.
+    """Return what a command line says, as options by the names of the study's fields; later ones win over earlier.
 
     Raises:
         StudyError: a file that is missing or names what is no field, or text that Hydra cannot read.
@@ -52,7 +52,7 @@ def check_length(argv: Sequence[str]) -> None:
 
 
 def as_options(argv: Sequence[str]) -> list[str]:
-    """The words with each `lr=0.1` as `--lr=0.1`, unless it is the value of the option before it."""
+    """Return the words with each `lr=0.1` as `--lr=0.1`, unless it is the value of the option before it."""
     words: list[str] = []
     for n, word in enumerate(argv):
         before = argv[n - 1] if n else ""
@@ -62,12 +62,12 @@ def as_options(argv: Sequence[str]) -> list[str]:
 
 
 def is_hydras_own(word: str) -> bool:
-    """Whether a word sets Hydra itself, such as hydra/launcher=joblib."""
+    """Say whether a word sets Hydra itself, such as hydra/launcher=joblib."""
     return _HYDRAS_OWN.match(word) is not None
 
 
 def takes_value(option: str) -> bool:
-    """Whether the word after this one is its value."""
+    """Say whether the word after this one is its value."""
     return option.startswith("--") and "=" not in option and option not in FLAGS
 
 

@@ -16,7 +16,7 @@ from rothamsted.records import Kept, Measured
 
 @dataclass(frozen=True, kw_only=True)
 class Keep:
-    """The metric by which a step is chosen.
+    """Names the metric by which a step is chosen.
 
     Attributes:
         metric: name of the metric.
@@ -33,16 +33,16 @@ class Keep:
 
     @property
     def takes_best(self) -> bool:
-        """Whether a step before the last may be kept."""
+        """Say whether a step before the last may be kept."""
         return self.reduce == "best"
 
     def value_of(self, measured: Measured) -> float:
-        """The metric's value; NaN where it was not measured."""
+        """Return the metric's value; NaN if it was not measured."""
         found = self.value(measured) if self.value is not None else measured.metrics.get(self.metric)
         return math.nan if found is None else found
 
     def is_better(self, measured: Measured, kept: Measured | None) -> bool:
-        """Whether a measurement takes the place of the one that is kept so far."""
+        """Say whether a measurement takes the place of the one that is kept so far."""
         value = self.value_of(measured)
         if not self.takes_best or measured.step == 0 or not math.isfinite(value):
             return False
@@ -52,7 +52,10 @@ class Keep:
         return value < before if self.direction == "minimize" else value > before
 
     def best_of(self, history: Sequence[Measured]) -> Measured | None:
-        """The measurement that is kept of a history; None: no value counts by itself, and the last weights are kept."""
+        """Return the measurement that is kept of a history.
+
+        None: no value counts by itself, and the last weights are kept.
+        """
         kept = None
         for measured in history:
             if self.is_better(measured, kept):
@@ -60,5 +63,5 @@ class Keep:
         return kept
 
     def noted(self, measured: Measured) -> Kept:
-        """A kept measurement as an ending has it."""
+        """Return a kept measurement as an ending has it."""
         return Kept(step=measured.step, metric=self.metric, reduce=self.reduce, value=self.value_of(measured))

@@ -26,7 +26,7 @@ CLOCK_RESOLUTION_SECONDS = 1e-9  # two readings of a clock this close are told a
 @final
 @dataclass(kw_only=True)
 class Members:
-    """The histories of a population, filled measurement by measurement."""
+    """Holds the histories of a population, filled measurement by measurement."""
 
     histories: list[list[Measured]]
     stopped: list[Stopped | None]  # how a member ended before the others; None: it is running
@@ -39,14 +39,14 @@ class Members:
 
     @classmethod
     def of(cls, n_members: int, keep: Keep | None = None, *, is_free: bool = False) -> Members:
-        """A population that has measured nothing yet."""
+        """Return a population that has measured nothing yet."""
         nothing = [None] * n_members
         histories: list[list[Measured]] = [[] for _ in range(n_members)]
         return cls(histories=histories, stopped=[*nothing], keep=keep, kept=[*nothing], is_free=is_free)
 
     @classmethod
     def restored(cls, snapshot: Snapshot, keep: Keep | None = None, *, is_free: bool = False) -> Members:
-        """The population that a checkpoint holds."""
+        """Return the population that a checkpoint holds."""
         histories = [list(history) for history in snapshot.histories]
         members = cls(
             histories=histories,
@@ -63,11 +63,11 @@ class Members:
 
     @property
     def is_any_running(self) -> bool:
-        """Whether a member is left that has neither diverged nor been stopped."""
+        """Say whether a member is left that has neither diverged nor been stopped."""
         return any(stopped is None for stopped in self.stopped)
 
     def restored_points(self) -> Iterator[tuple[int, Measured]]:
-        """Every measurement so far with its member, in the order in which they were made."""
+        """Yield every measurement so far with its member, in the order in which they were made."""
         for point in range(max(map(len, self.histories))):
             for member, history in enumerate(self.histories):
                 if point < len(history):
@@ -110,7 +110,7 @@ class Members:
             self.stopped[member] = self.stopped[member] or how
 
     def snapshot(self, state: Mapping[str, np.ndarray]) -> Snapshot:
-        """The population as a checkpoint keeps it."""
+        """Return the population as a checkpoint keeps it."""
         return Snapshot(
             state=state,
             histories=tuple(tuple(history) for history in self.histories),
@@ -120,7 +120,7 @@ class Members:
         )
 
     def endings(self, outcome: Outcome, *, models: Sequence[Any] | None = None, **how: Any) -> list[Ending]:
-        """One ending a member: `outcome` for those still running, their own for the others.
+        """Return one ending a member: `outcome` for those still running, their own for the others.
 
         Raises:
             StudyError: a model's test metrics break the study contract.

@@ -18,12 +18,12 @@ _PAIR = re.compile(r"(?:--)?[A-Za-z_][\w.]*=.*", re.DOTALL)
 
 
 def has_several(words: Sequence[str]) -> bool:
-    """Whether a command line asks for every combination."""
+    """Say whether a command line asks for every combination."""
     return any(word in EACH for word in words)
 
 
 def combinations(words: Sequence[str]) -> list[list[str]]:
-    """`lr=0.1,0.2 n=1,2 --no-save` as four lines.
+    """Expand `lr=0.1,0.2 n=1,2 --no-save` into four lines.
 
     Raises:
         StudyError: what is no combination: a range without steps, or words that Hydra cannot read.
@@ -52,12 +52,12 @@ def combinations(words: Sequence[str]) -> list[list[str]]:
 
 
 def written(key: str, value: object) -> str:
-    """`key=value` as the study's command line reads it."""
+    """Write `key=value` as the study's command line reads it."""
     return f"{key}={value if isinstance(value, str) else json.dumps(value)}"
 
 
 def split_pairs(words: Iterable[str]) -> tuple[list[str], list[str]]:
-    """The words `field=value`, without dashes, and the others."""
+    """Return the words `field=value`, without dashes, and the others."""
     pairs: list[str] = []
     others: list[str] = []
     before = ""
@@ -70,7 +70,10 @@ def split_pairs(words: Iterable[str]) -> tuple[list[str], list[str]]:
 
 
 def numbered(options: ByHand, number: int) -> ByHand:
-    """The options of one of several runs: names and folders get its number, as in Hydra's multirun/0, multirun/1."""
+    """Return the options of one of several runs.
+
+    Names and folders get its number, as in Hydra's multirun/0, multirun/1.
+    """
     name = options.name and f"{options.name}-{number}"
     output, checkpoints = options.output, options.checkpoint_dir
     if output is not None:

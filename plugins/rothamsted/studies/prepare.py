@@ -66,7 +66,7 @@ def prepare_data(
 
 
 def describe_datasets(studies: Sequence[Study]) -> str:
-    """The data sets of all studies, one a line, each with what it makes and its own options and their defaults."""
+    """List the data sets of all studies, one a line, each with what it makes and its own options and their defaults."""
     offers = {name: prepare for study in studies for name, prepare in study.datasets.items()}
     lines = []
     for name, prepare in sorted(offers.items()):

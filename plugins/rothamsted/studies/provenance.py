@@ -19,7 +19,7 @@ VARIABLES = ("execution.environment", "execution.runtime_env")  # keys of a swee
 
 
 def source_tags(root: Path) -> dict[str, str]:
-    """Tags of the code under `root`, spelled as MLflow spells them.
+    """Return tags of the code under `root`, spelled as MLflow spells them.
 
     `mlflow.source.git.commit` and `rothamsted.git_dirty` (uncommitted changes: "true" or "false") are
     missing where `root` is not in a git repository with a commit, or git is not installed.
@@ -38,7 +38,7 @@ def source_tags(root: Path) -> dict[str, str]:
 
 
 def command_line(words: Sequence[str]) -> str:
-    """A command as it is recorded: without passwords, tokens and the values of variables.
+    """Return a command as it is recorded: without passwords, tokens and the values of variables.
 
     Example:
         >>> command_line(["sweep", "a.yaml", "execution.environment.KEY=abc", "storage=postgresql://me:pw@host/db"])
@@ -58,7 +58,7 @@ def _recorded(words: Sequence[str]) -> list[str]:
 
 
 def machine_facts() -> dict[str, str]:
-    """What this process runs on, by the names of `tags.ORIGIN`: host, machine, threads, Python."""
+    """Say what this process runs on, by the names of `tags.ORIGIN`: host, machine, threads, Python."""
     from rothamsted.tracking.environment import machine, threads
 
     return {
@@ -70,7 +70,7 @@ def machine_facts() -> dict[str, str]:
 
 
 def origin_files(root: Path, origin: str) -> dict[str, str]:
-    """The artifacts that say where a run comes from, by path: the facts, the packages, what the commit lacks.
+    """Return the artifacts that say where a run comes from, by path: the facts, the packages, what the commit lacks.
 
     Args:
         root: the folder of the code.
@@ -87,7 +87,7 @@ def origin_files(root: Path, origin: str) -> dict[str, str]:
 
 
 def study_tags(study: Study, data_digest: str | None) -> dict[str, str]:
-    """Tags that name the study and the data that it trained on."""
+    """Return tags that name the study and the data that it trained on."""
     found = {tags.STUDY: study.name}
     return found if data_digest is None else found | {tags.DATA_SHA: data_digest}
 

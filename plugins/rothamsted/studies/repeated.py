@@ -23,7 +23,7 @@ TIMES = re.compile(r"time|second|duration|elapsed|throughput|speed|memory|^syste
 
 @dataclass(frozen=True, kw_only=True)
 class Repeated:
-    """What came of training again.
+    """Holds what came of training again.
 
     Attributes:
         how: what was done, in words.

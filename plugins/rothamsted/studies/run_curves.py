@@ -19,7 +19,7 @@ PANEL_INCHES = (6, 4)
 
 @dataclass(frozen=True, kw_only=True)
 class ExportedCurve:
-    """One metric of a run, ready to draw: finite values only."""
+    """Holds one metric of a run, ready to draw: finite values only."""
 
     name: str
     steps: tuple[int, ...]
@@ -29,7 +29,7 @@ class ExportedCurve:
 
 
 def figure_files(history: Sequence[Measured]) -> dict[str, bytes]:
-    """loss and lr_schedule as SVG and PNG, by file name; a figure without a finite value is left out."""
+    """Draw loss and lr_schedule as SVG and PNG, by file name; a figure without a finite value is left out."""
     losses, rates = loss_curves_data(history), learning_rate_data(history)
     files: dict[str, bytes] = {}
     if any(curve.values for curve in losses):
@@ -40,22 +40,22 @@ def figure_files(history: Sequence[Measured]) -> dict[str, bytes]:
 
 
 def loss_curves_data(history: Sequence[Measured]) -> list[ExportedCurve]:
-    """The losses: every metric whose name ends in `loss`."""
+    """Return the losses: every metric whose name ends in `loss`."""
     return [_curve(history, name) for name in metric_names(history) if name.endswith("loss")]
 
 
 def learning_rate_data(history: Sequence[Measured]) -> list[ExportedCurve]:
-    """The learning rate: every metric whose name ends in `learning_rate`, or is `lr`."""
+    """Return the learning rate: every metric whose name ends in `learning_rate`, or is `lr`."""
     return [_curve(history, name) for name in metric_names(history) if name.endswith("learning_rate") or name == "lr"]
 
 
 def metric_names(history: Sequence[Measured]) -> list[str]:
-    """The metrics of a run in the order in which they were first measured."""
+    """Return the metrics of a run in the order in which they were first measured."""
     return list(dict.fromkeys(name for measured in history for name in measured.metrics))
 
 
 def loss_figure(curves: Sequence[ExportedCurve]) -> Figure:
-    """Losses over steps and, beside them, over seconds; on a log axis only where every value is above zero."""
+    """Draw losses over steps and, beside them, over seconds; on a log axis only if every value is above zero."""
     figure, (left, right) = _panels(2)
     for curve in curves:
         _draw(left, curve.steps, curve)
@@ -70,7 +70,7 @@ def loss_figure(curves: Sequence[ExportedCurve]) -> Figure:
 
 
 def lr_schedule_figure(curves: Sequence[ExportedCurve]) -> Figure:
-    """The learning rate over steps."""
+    """Draw the learning rate over steps."""
     figure, (axes,) = _panels(1)
     for curve in curves:
         _draw(axes, curve.steps, curve)

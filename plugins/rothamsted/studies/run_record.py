@@ -39,7 +39,7 @@ _log = logging.getLogger(__name__)
 @final
 @dataclass(kw_only=True)
 class RunRecord:
-    """One MLflow run that is being written."""
+    """Writes one MLflow run."""
 
     recorder: Recorder
     run_id: str
@@ -204,7 +204,7 @@ def _go_on(
 
 
 def checkpoint_key(checkpoint_dir: Path, study: Study, config: BaseModel) -> str:
-    """The key of the run that the folder's checkpoints belong to; a new one if it is of another config."""
+    """Return the key of the run that the folder's checkpoints belong to; a new one if it is of another config."""
     path = checkpoint_dir / NOTE
     identity = {"study": study.name, "config": flatten(config)}
     # A damaged note costs a second run, never a wrong one.

@@ -15,12 +15,12 @@ _imported: set[str] = set()
 
 
 def is_script_module(name: str) -> bool:
-    """Whether a module was imported by its path: by its name another process may not find it."""
+    """Say whether a module was imported by its path: by its name another process may not find it."""
     return name in _imported
 
 
 def import_script(path: Path) -> ModuleType:
-    """The module of a script; imported once.
+    """Import the module of a script once.
 
     Raises:
         StudyError: it is not there, or raises.

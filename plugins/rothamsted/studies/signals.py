@@ -17,7 +17,7 @@ from typing import final
 @final
 @dataclass(kw_only=True)
 class StopRequest:
-    """Whether a signal has asked to stop; callable, so it can be given as `should_stop`."""
+    """Says whether a signal has asked to stop; callable, so it can be given as `should_stop`."""
 
     signal_number: int | None = None
 
@@ -28,7 +28,7 @@ class StopRequest:
 
 @contextmanager
 def stop_on_signals(on_request: Callable[[str], None]) -> Iterator[StopRequest]:
-    """While inside, the first Ctrl-C or SIGTERM asks to stop; the second Ctrl-C raises KeyboardInterrupt.
+    """Ask to stop at the first Ctrl-C or SIGTERM inside the block; the second Ctrl-C raises KeyboardInterrupt.
 
     Signals belong to the main thread: entered in another one, this changes nothing and nobody asks.
 

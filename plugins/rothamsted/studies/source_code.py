@@ -46,7 +46,7 @@ def study_code(study: str, root: Path) -> StudyCode:
 
 
 def code_digest(study: str, root: Path) -> str:
-    """SHA-256, in hex, of the names and contents of a study's source files; of a function of its source.
+    """Return the SHA-256, in hex, of the names and contents of a study's source files; of a function of its source.
 
     Empty for a function of a notebook, which nobody finds from elsewhere.
 

@@ -37,7 +37,7 @@ def check_tensorboard() -> None:
 
 @final
 class EventFile:
-    """One run in a folder of its own; what the folder has already is not added again.
+    """Writes one run into a folder of its own; what the folder has already is not added again.
 
     Raises:
         StudyError: the package is not installed, or the folder cannot be written.

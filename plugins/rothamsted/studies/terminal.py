@@ -23,7 +23,7 @@ _SHOWN_FIRST = (
 @final
 @dataclass(kw_only=True)
 class Display:
-    """One line that changes in a terminal; a line now and then in a file or a pipe."""
+    """Shows one line that changes in a terminal; a line now and then in a file or a pipe."""
 
     console: Console
     clock: Callable[[], float]
@@ -60,7 +60,7 @@ class Display:
 
 
 def line(measured: Measured) -> str:
-    """A measurement as one line: the metrics that most studies have; all of them if it has none of those."""
+    """Write a measurement as one line: the metrics that most studies have; all of them if it has none of those."""
     known = {_plain(name): name for name in measured.metrics}
     names = [known[name] for name in _SHOWN_FIRST if name in known] or list(measured.metrics)
     numbers = "  ".join(f"{name} {measured.metrics[name]:.4g}" for name in names)
@@ -74,7 +74,7 @@ def _plain(name: str) -> str:
 
 
 def closing_line(ending: Ending) -> str:
-    """How a run ended, in one line."""
+    """Say in one line how a run ended."""
     n_points = len(ending.history)
     measurements = f"{n_points} measurement{'' if n_points == 1 else 's'}"
     how = {

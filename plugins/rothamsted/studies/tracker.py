@@ -78,12 +78,22 @@ class Tracker:
 
     @property
     def folder(self) -> Path:
-        """Give the folder of the files."""
+        """Give the folder of the files.
+
+        Example:
+            >>> Tracker("mine").folder.as_posix()
+            'runs/mine'
+        """
         return self._exports.folder
 
     @property
     def run_id(self) -> str | None:
-        """Give the id of the run in MLflow. It is None outside the block, and if a sweep keeps the record."""
+        """Give the id of the run in MLflow. It is None outside the block, and if a sweep keeps the record.
+
+        Example:
+            >>> Tracker("mine").run_id is None
+            True
+        """
         return self._record.run_id if self._record else None
 
     def log(
@@ -108,6 +118,10 @@ class Tracker:
         Raises:
             TypeError: a value is not one number.
             UserError: the step does not grow, a name is taken, or the folder cannot be written.
+
+        Example:
+            >>> with Tracker("mine") as tracker:  # doctest: +SKIP
+            ...     tracker.log(loss=0.25, step=1)
         """
         told = {**metrics, **more_metrics, "step": step, "epoch": epoch, "artifacts": artifacts or None}
         told = {name: value for name, value in told.items() if value is not None}

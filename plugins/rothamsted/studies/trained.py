@@ -12,12 +12,12 @@ MODEL_PARTS = ("predict", "parameters", "input_example", "pip_requirements")  # 
 
 
 def missing_parts(model: Any) -> list[str]:
-    """Parts of the contract that a trained model does not have."""
+    """Name the parts of the contract that a trained model does not have."""
     return [name for name in MODEL_PARTS if getattr(model, name, None) is None]
 
 
 def test_metrics_of(model: Any, measured: Mapping[str, float]) -> dict[str, float]:
-    """The test metrics that a trained model has.
+    """Return the test metrics that a trained model has.
 
     Args:
         model: one member's; most have none.

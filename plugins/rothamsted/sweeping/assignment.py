@@ -59,7 +59,7 @@ class Assignment:
 
     @property
     def phase(self) -> str:
-        """Shown in messages and on the terminal."""
+        """Return the phase as messages and the terminal show it."""
         return self.tags[tags.PHASE]
 
     def replicate(self, number: int, run_id: str, outcome: str, **more: Any) -> Replicate:

@@ -43,15 +43,15 @@ class Attempts:
         return cls(failures=failures, crashes=crashes, limit=1 + retries)
 
     def has_failed_out(self, replicate: int) -> bool:
-        """Whether its training has failed as often as it may."""
+        """Say whether its training has failed as often as it may."""
         return self.failures.get(replicate, 0) >= self.limit
 
     def has_crashed_out(self, replicate: int) -> bool:
-        """Whether as many workers have died with it as may."""
+        """Say whether as many workers have died with it as may."""
         return self.crashes.get(replicate, 0) >= MOST_CRASHES
 
     def is_given_up(self, replicate: int) -> bool:
-        """Whether it is not tried again."""
+        """Say whether it is not tried again."""
         return self.has_failed_out(replicate) or self.has_crashed_out(replicate)
 
 

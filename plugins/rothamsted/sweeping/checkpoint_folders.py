@@ -29,7 +29,7 @@ _log = logging.getLogger(__name__)
 
 
 def checkpoints_of(home: Path, sweep: Sweep, sweep_run_id: str) -> Path:
-    """The folder of all checkpoints of one sweep."""
+    """Return the folder of all checkpoints of one sweep."""
     safe_name = re.sub(r"[^\w.-]", "_", sweep.name)
     return home / sweep.execution.checkpoint_dir / safe_name / sweep_run_id[-12:]  # its beginning is only the time
 
@@ -49,7 +49,7 @@ def check_place_of_checkpoints(sweep: Sweep, tracking_uri: str) -> None:
 
 
 def checkpoint_folder(home: Path, sweep: Sweep, sweep_run_id: str, part: str) -> Path:
-    """The folder of one population, by its `population_part`."""
+    """Return the folder of one population, by its `population_part`."""
     return checkpoints_of(home, sweep, sweep_run_id) / part
 
 

@@ -60,7 +60,7 @@ class ForeignStudy:
 
 
 def open_foreign(sweep: Sweep, root: Path) -> ForeignStudy:
-    """The foreign project or the command of a sweep.
+    """Return the foreign project or the command of a sweep.
 
     Raises:
         UserError: there is no project or no such entry point; nothing has been started.

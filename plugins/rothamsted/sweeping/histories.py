@@ -48,7 +48,7 @@ def with_artifacts(history: History, sweep: Sweep, run_id: str, *, uri: str, tim
 
 
 def as_history(points: Sequence[MetricPoint]) -> History:
-    """Measurements from logged metrics, by step."""
+    """Return measurements from logged metrics, by step."""
     by_step: dict[int, dict[str, MetricPoint]] = {}
     for point in points:
         if point.key not in OF_THE_ENGINE and not point.key.startswith(f"{OBJECTIVE}."):

@@ -118,16 +118,16 @@ class Opened:
 
     @property
     def queues(self) -> tuple[Queue, ...]:
-        """All queues that workers claim from, in their order."""
+        """Return all queues that workers claim from, in their order."""
         return (self.queue,) if self.confirm_queue is None else (self.queue, self.confirm_queue)
 
     @property
     def home(self) -> Path:
-        """The folder of checkpoints and logs."""
+        """Return the folder of checkpoints and logs."""
         return places.home(self.tracking_uri)
 
     def config_of(self, condition: Mapping[str, Any], seed: int) -> Any:
-        """The study's config of one replicate; of a foreign project the parameters of its entry point."""
+        """Return the study's config of one replicate; of a foreign project the parameters of its entry point."""
         if isinstance(self.study, ForeignStudy):
             return parameters_of(self.sweep, condition, seed)
         return config_of(self.study, self.sweep, condition, seed)
@@ -184,8 +184,8 @@ def with_rows(study: Study | ForeignStudy, rows: Mapping[str, int]) -> Study | F
     return study.with_rows(rows) if rows and isinstance(study, Study) else study
 
 
-def queue_of(sweep: Sweep, *, create: bool = False) -> Queue:
-    """The queue of a sweep's trials in its storage."""
+def queue_of(sweep: Sweep) -> Queue:
+    """Return the queue of a sweep's trials in its storage."""
     return open_queue(
         sweep.storage,
         sweep.name,
@@ -194,7 +194,6 @@ def queue_of(sweep: Sweep, *, create: bool = False) -> Queue:
         seed=sweep.sampler.seed,
         directions=[objective.direction for objective in sweep.objectives],
         pruner=None if sweep.pruner is None else sweep.pruner.plain,
-        create=create,
     )
 
 

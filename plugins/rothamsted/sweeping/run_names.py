@@ -54,7 +54,7 @@ def cut(text: str) -> str:
 
 
 def varying(sweep: Sweep) -> list[str]:
-    """The parameters of the space that have more than one value."""
+    """List the parameters of the space that have more than one value."""
     return [name for name, domain in sweep.space.items() if not isinstance(domain, Choice) or len(domain.values) > 1]
 
 

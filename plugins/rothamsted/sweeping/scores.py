@@ -108,7 +108,7 @@ def constrained(sweep: Sweep) -> list[str]:
 
 
 def last_values(history: Sequence[Measured], sweep: Sweep) -> dict[str, float]:
-    """The last value of each metric that a constraint names.
+    """Return the last value of each metric that a constraint names.
 
     Raises:
         StudyError: one of them was never measured; the message names those that were.

@@ -60,7 +60,7 @@ class LaterStage:
 
 
 def stage_name(sweep: Sweep, index: int) -> str:
-    """The name of a stage, by its position."""
+    """Return the name of a stage, by its position."""
     return sweep.name if index == 0 else f"{sweep.name}.stage{index + 1}"
 
 
@@ -91,7 +91,7 @@ def keeps_states(sweep: Sweep, index: int, study: object) -> bool:
 
 
 def stage_replicates(sweep: Sweep, index: int) -> dict[str, Any]:
-    """The replicates of a stage, by its position, as a sweep file writes them."""
+    """Return the replicates of a stage, by its position, as a sweep file writes them."""
     if index == 0 and sweep.replicates.racing is not None:
         return resolved(sweep)["replicates"]
     vary = {} if sweep.replicates.vary is None else {"vary": resolved(sweep)["replicates"]["vary"]}
@@ -109,7 +109,7 @@ def monitored(study: Study, sweep: Sweep) -> dict[str, str]:
 def stage_config(
     study: Study, sweep: Sweep, stage: int, condition: Mapping[str, Any], seed: int | None = None
 ) -> BaseModel:
-    """The config of a replicate in a stage, by its position.
+    """Return the config of a replicate in a stage, by its position.
 
     Without a seed it has the first training seed and the study's own split, which represent the data of all replicates.
     """

@@ -230,7 +230,7 @@ def _finite(value: float) -> float | None:
 
 
 def now_ms() -> int:
-    """The time of day in milliseconds, as MLflow keeps it."""
+    """Return the time of day in milliseconds, as MLflow keeps it."""
     return time.time_ns() // 1_000_000
 
 
@@ -278,5 +278,5 @@ def condition_tag(sweep: Sweep, condition: Mapping[str, Any]) -> dict[str, str]:
 
 
 def as_params(values: Mapping[str, Any]) -> dict[str, str]:
-    """A condition as the params of its run."""
+    """Return a condition as the params of its run."""
     return {key: str(value) for key, value in values.items()}

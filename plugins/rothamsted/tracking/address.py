@@ -155,17 +155,16 @@ def _of_database(uri: str) -> str | None:
     return name if name and name != ":memory:" else None
 
 
-def absolute_uri(uri: str, folder: Path | None = None) -> str:
+def absolute_uri(uri: str) -> str:
     """Return the URI with the path of a local store made absolute, for a process in another folder.
 
     Args:
-        uri: Of a tracking store or another database.
-        folder: Where the path starts; by default the working directory.
+        uri: of a tracking store or another database.
 
     Raises:
         StoreError: it is no URI.
     """
-    folder = Path.cwd() if folder is None else folder
+    folder = Path.cwd()
     path = sqlite_path(uri)
     if path is not None:
         from sqlalchemy.engine import make_url

@@ -114,7 +114,7 @@ class Writer(Protocol):
 
     @property
     def client(self) -> MlflowClient:
-        """MLflow's client, for artifacts that do not lie on this machine."""
+        """Return MLflow's client, for artifacts that do not lie on this machine."""
         ...
 
     def artifact_uri(self, run_id: str) -> str | None:

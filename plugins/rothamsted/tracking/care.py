@@ -38,20 +38,20 @@ class RecordFacts:
     folders: tuple[str, ...] = field(default=())
 
     def is_active(self, run_id: str) -> bool:
-        """Whether a run is there and not deleted."""
+        """Say whether a run is there and not deleted."""
         return run_id in self.others or (run_id in self.runs and not self.runs[run_id].is_deleted)
 
     def is_kept(self, run_id: str) -> bool:
-        """Whether a run of a sweep is there, not deleted, and says of which sweep it is."""
+        """Say whether a run of a sweep is there, not deleted, and says of which sweep it is."""
         return run_id in self.runs and not self.runs[run_id].is_deleted
 
     def is_deleted(self, run_id: str) -> bool:
-        """Whether a run can be restored."""
+        """Say whether a run can be restored."""
         return run_id in self.runs and self.runs[run_id].is_deleted
 
 
 def read_record(uri: str) -> RecordFacts:
-    """Everything that a tracking store has of sweeps.
+    """Read everything that a tracking store has of sweeps.
 
     Raises:
         StoreError: it cannot be read.
@@ -67,7 +67,7 @@ def read_record(uri: str) -> RecordFacts:
 
 
 def doubled_points(uri: str, run_ids: Collection[str]) -> list[DoubledPoint]:
-    """The points that stand more than once in one of these runs; of a SQL store."""
+    """Find the points that stand more than once in one of these runs; of a SQL store."""
     return reading(f"{masked(uri)}: cannot read metrics", lambda: sql.doubled_points(uri, run_ids))
 
 

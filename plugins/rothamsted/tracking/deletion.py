@@ -65,14 +65,14 @@ class RunFamily:
     is_local_sql: bool
 
     def local_files(self) -> Iterator[Path]:
-        """The files in those places that are folders of this machine."""
+        """Yield the files in those places that are folders of this machine."""
         for folder in self.folders:
             if is_local_uri(folder, is_tracking_or_registry_uri=False):
                 yield from (path for path in Path(local_file_uri_to_path(folder)).rglob("*") if path.is_file())
 
 
 def find_family(roots: Collection[str], names: Collection[str], *, uri: str) -> RunFamily:
-    """The runs of these ids, all runs below them, and the runs that say that they go on with one of them.
+    """Find the runs of these ids, all runs below them, and the runs that say that they go on with one of them.
 
     Args:
         roots: run ids.

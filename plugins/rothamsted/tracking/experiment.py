@@ -108,7 +108,7 @@ def save_view(uri: str, experiment_id: str, key: str, view: Mapping[str, Any]) -
 
 
 def refused(error: Exception, *, has_name: bool) -> Exception:
-    """The error to be raised for one of MLflow: it names the variable; any other as it is."""
+    """Return the error to raise for one of MLflow's: it names the variable; any other stays as it is."""
     place = "MLFLOW_EXPERIMENT_NAME" if has_name else "MLFLOW_EXPERIMENT_ID"
     return StoreError(f"{place}: {one_line(error)}") if is_of_mlflow(error) else error
 

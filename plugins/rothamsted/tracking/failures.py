@@ -46,7 +46,7 @@ def store_error(what: str, error: BaseException) -> StoreError:
 
 
 def is_away(error: BaseException) -> bool:
-    """Whether the store may answer later: it is locked, restarting, full, cut off, or its server says 5xx."""
+    """Say whether the store may answer later: it is locked, restarting, full, cut off, or its server says 5xx."""
     if is_of_mlflow(error):
         raised: Any = error
         return raised.get_http_status_code() >= _FIRST_SERVER_ERROR
@@ -72,13 +72,13 @@ def asked_seconds(error: BaseException) -> float | None:
 
 
 def is_of_mlflow(error: BaseException) -> bool:
-    """Whether MLflow raised it, which it cannot have done where it was never imported."""
+    """Say whether MLflow raised it, which it cannot have done if it was never imported."""
     module = sys.modules.get("mlflow.exceptions")
     return module is not None and isinstance(error, module.MlflowException)
 
 
 def is_of_requests(error: BaseException) -> bool:
-    """Whether the library by which MLflow talks to a server raised it."""
+    """Say whether the library by which MLflow talks to a server raised it."""
     module = sys.modules.get("requests.exceptions")
     return module is not None and isinstance(error, module.RequestException)
 

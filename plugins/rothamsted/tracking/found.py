@@ -10,7 +10,7 @@ from rothamsted.records import RunStatus
 
 @dataclass(frozen=True, kw_only=True)
 class FoundRun:
-    """A run as the store has it."""
+    """Holds a run as the store has it."""
 
     run_id: str
     experiment_id: str
@@ -24,5 +24,5 @@ class FoundRun:
 
     @property
     def is_finished(self) -> bool:
-        """Whether the run ended by itself, with its result recorded."""
+        """Say whether the run ended by itself, with its result recorded."""
         return self.status == RunStatus.FINISHED

@@ -22,7 +22,7 @@ class Holds:
         return self._tokens.get(run_id)
 
     def is_placed(self, run_id: str) -> bool:
-        """Whether the run in the store carries our number, as far as we know."""
+        """Say whether the run in the store carries our number, as far as we know."""
         return run_id not in self._unplaced
 
     def hold(self, run_id: str, token: int) -> None:

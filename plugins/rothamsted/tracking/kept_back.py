@@ -58,17 +58,17 @@ class KeptBack:
 
     @property
     def path(self) -> Path | None:
-        """The file of this process; None where it has none."""
+        """Return the file of this process; None if it has none."""
         return None if self._file is None else Path(self._file.name)
 
     @property
     def has_left(self) -> bool:
-        """Whether other processes have left something."""
+        """Say whether other processes have left something."""
         return bool(self._left())
 
     @property
     def is_due(self) -> bool:
-        """Whether the server is to be tried again by who does not wait for it."""
+        """Say whether a caller that does not wait for the server may try it again."""
         return self._clock() >= self._due_at
 
     def keep(self, batch: Batch, fence: Fence, why: BaseException | None = None) -> None:
@@ -153,7 +153,7 @@ class KeptBack:
 
 
 def runs_kept(path: Path) -> dict[str, bool]:
-    """The ids of all runs that a file has something for, and whether the run itself is one of these things.
+    """Return the ids of all runs that a file has something for, and whether the run itself is one of these things.
 
     Raises:
         ValueError, KeyError, TypeError: it is not such a file.
@@ -166,7 +166,7 @@ def runs_kept(path: Path) -> dict[str, bool]:
 
 
 def server_mark(place: str) -> str:
-    """How the names of files begin that wait for a server, given without its password."""
+    """Return how the names of files begin that wait for a server, given without its password."""
     return hashlib.sha256(place.encode()).hexdigest()[:12]
 
 

@@ -49,7 +49,7 @@ def check_experiment(uri: str, *, default_name: str | None = None) -> None:
 
 
 def check_outer_run(run_id: str, uri: str) -> FoundRun:
-    """The run that MLFLOW_RUN_ID names.
+    """Return the run that MLFLOW_RUN_ID names.
 
     Raises:
         StoreError: there is none.

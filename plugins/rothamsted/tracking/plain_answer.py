@@ -28,7 +28,7 @@ _CREDENTIALS = Path("~/.mlflow/credentials")
 
 @dataclass(frozen=True, kw_only=True)
 class PlainAnswer:
-    """An answer of a server.
+    """Holds an answer of a server.
 
     Attributes:
         status: of HTTP.
@@ -40,7 +40,7 @@ class PlainAnswer:
 
 
 def plain_answer(uri: str, path: str, *, seconds: float) -> PlainAnswer | None:
-    """What a server answers to a GET; None: MLflow has to be asked.
+    """Return what a server answers to a GET; None: MLflow has to be asked.
 
     Args:
         uri: of the server.

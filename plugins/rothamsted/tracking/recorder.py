@@ -179,7 +179,7 @@ class Recorder:
 
     @property
     def lost(self) -> frozenset[str]:
-        """The runs of which something was dropped, as another one holds them."""
+        """Return the runs of which something was dropped, as another one holds them."""
         with self._lock:
             return self._holds.lost
 
@@ -274,7 +274,7 @@ class Recorder:
 
     @property
     def patience(self) -> Retrying:
-        """How long a store that is away is waited for: what is read between two writes waits as long."""
+        """Say how long a store that is away is waited for: what is read between two writes waits as long."""
         return self._retrying
 
     def give_up_when(self, asked: Callable[[], bool]) -> None:

@@ -141,7 +141,7 @@ def usual_wait_seconds(uri: str) -> float:
 
 
 def usual_patience(place: str) -> Retrying:
-    """How a store is waited for; `place` is its address without a password."""
+    """Say how a store is waited for; `place` is its address without a password."""
     return Retrying(wait_seconds=usual_wait_seconds(place), jitter=random.random, place=place)
 
 

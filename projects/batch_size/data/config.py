@@ -14,7 +14,7 @@ _TEACHER_ONLY = ("dimension", "degree", "online", "noise")
 
 
 class DataConfig(BaseModel, frozen=True, extra="forbid"):
-    """One data set and the part of it that is used.
+    """Names one data set and the part of it that is used.
 
     A field that the named data set would ignore must keep its default: a sweep over it would
     otherwise compare equal runs.

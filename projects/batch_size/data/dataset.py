@@ -9,7 +9,7 @@ import numpy as np
 
 
 class Dataset(NamedTuple):
-    """The arrays of one data set. All are C-contiguous and read-only."""
+    """Holds the arrays of one data set. All are C-contiguous and read-only."""
 
     train_x: np.ndarray  # float32 (n, d)
     train_y: np.ndarray  # int32 (n,) class numbers, or float32 (n, 1) targets

@@ -75,7 +75,7 @@ def load_mnist(config: DataConfig) -> Dataset:
 
 
 def standardize(images: np.ndarray) -> np.ndarray:
-    """Bytes (n, 28, 28) to float32 (n, 784): divided by 255, less MEAN, divided by STD."""
+    """Turn bytes (n, 28, 28) into float32 (n, 784): divided by 255, less MEAN, divided by STD."""
     x = images.reshape(len(images), SIDE * SIDE).astype(np.float32)
     x /= 255
     x -= MEAN

@@ -86,7 +86,7 @@ def prepare_mnist1m(source: str | None, target: Path) -> Path:
 
 
 def prepared_path(place: Path) -> Path:
-    """The prepared file of a place that names it or its folder."""
+    """Return the prepared file of a place that names it or its folder."""
     return place if place.suffix == ".npz" else place / FILE_NAME
 
 

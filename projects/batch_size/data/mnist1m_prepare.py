@@ -47,7 +47,7 @@ def write_mnist1m(source: Path, path: Path) -> None:
 
 
 def n_test_rows(n_rows: int) -> int:
-    """Rows of the test part: 50,000, and at most a tenth of all, and at least one."""
+    """Return the number of rows of the test part: 50,000, and at most a tenth of all, and at least one."""
     return min(N_TEST, max(1, n_rows // _LARGEST_TEST_SHARE))
 
 

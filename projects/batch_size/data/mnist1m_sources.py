@@ -31,15 +31,15 @@ _MOST_IMAGE_BYTES = 1 << 20  # of one file; a 28x28 picture without packing has 
 
 
 class Source(Protocol):
-    """Labelled images in a fixed order."""
+    """Gives labelled images in a fixed order."""
 
     @property
     def labels(self) -> np.ndarray:
-        """Class of each image, uint8 (n,)."""
+        """Return the class of each image, uint8 (n,)."""
         ...
 
     def blocks(self) -> Iterator[np.ndarray]:
-        """The images in the order of the labels, uint8 (rows, 28, 28)."""
+        """Yield the images in the order of the labels, uint8 (rows, 28, 28)."""
         ...
 
 

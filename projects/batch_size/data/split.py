@@ -32,7 +32,7 @@ def stratified_order(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray
 
 
 def choose_rows(labels: np.ndarray, n: int | None, *, seed: int, field: str, source: str) -> np.ndarray:
-    """Row numbers of a stratified choice, in ascending order.
+    """Choose row numbers, stratified, in ascending order.
 
     Args:
         labels: class of each row, (rows,).

@@ -69,14 +69,14 @@ def sample_teacher(key: jax.Array, teacher: Teacher, n: int) -> tuple[jax.Array,
 
 
 def teacher_value(teacher: Teacher, x: A) -> A:
-    """The noiseless target f*(x): (n, d) -> (n, 1). Takes NumPy and JAX arrays alike."""
+    """Compute the noiseless target f*(x): (n, d) -> (n, 1). Takes NumPy and JAX arrays alike."""
     u = x @ teacher.direction  # (n, d) @ (d,) -> (n,)
     total = sum(teacher.coefficients[k] * h for k, h in enumerate(normalized_hermite(u, len(teacher.coefficients))[1:]))
     return total[:, None]  # type: ignore[index]  # (n,) -> (n, 1); degree >= 1, so never the integer 0
 
 
 def normalized_hermite(u: A, degree: int) -> list[A]:
-    """h_0(u) .. h_degree(u), h_k = He_k / sqrt(k!), orthonormal under N(0, 1).
+    """Compute h_0(u) .. h_degree(u), h_k = He_k / sqrt(k!), orthonormal under N(0, 1).
 
     By h_{k+1} = (u h_k - sqrt(k) h_{k-1}) / sqrt(k + 1), which is He_{k+1} = u He_k - k He_{k-1}
     (Abramowitz and Stegun, 22.7.14) divided through; no factorial is formed.

@@ -14,7 +14,7 @@ _FONTS_ONLY = ("per_class", "test_per_class")
 
 
 class DataConfig(BaseModel, frozen=True, extra="forbid"):
-    """One data set and the part of it that is used.
+    """Names one data set and the part of it that is used.
 
     A field that the named data set would ignore must keep its default: a sweep over it would otherwise compare
     equal runs.

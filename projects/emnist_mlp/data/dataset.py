@@ -15,14 +15,14 @@ DIGITS = tuple("0123456789")
 
 
 class Rows(NamedTuple):
-    """Some images and their classes."""
+    """Holds some images and their classes."""
 
     x: np.ndarray  # uint8 (row, 28, 28), upright, 0 paper, 255 ink
     y: np.ndarray  # int64 (row,)
 
 
 class Source(NamedTuple):
-    """A data set as it is read or drawn, before it is split."""
+    """Holds a data set as it is read or drawn, before it is split."""
 
     name: str
     train: Rows
@@ -41,7 +41,7 @@ class Dataset(NamedTuple):
 
 
 def digest_of(parts: tuple[Rows, ...], classes: tuple[str, ...]) -> str:
-    """The digest of some rows: equal exactly if classes, shapes, types and values are."""
+    """Return the digest of some rows: equal exactly if classes, shapes, types and values are."""
     sha = hashlib.sha256("".join(classes).encode())
     for array in (array for part in parts for array in part):
         sha.update(f"|{array.dtype.str}{array.shape}|".encode())
@@ -50,7 +50,7 @@ def digest_of(parts: tuple[Rows, ...], classes: tuple[str, ...]) -> str:
 
 
 def locked(rows: Rows) -> Rows:
-    """The rows as contiguous arrays of their final types that nobody can write to."""
+    """Return the rows as contiguous arrays of their final types that nobody can write to."""
     x, y = np.ascontiguousarray(rows.x, np.uint8), np.ascontiguousarray(rows.y, np.int64)
     for array in (x, y):
         array.setflags(write=False)

@@ -38,7 +38,7 @@ _MEMBERS = tuple(
 
 
 def read_emnist(config: DataConfig) -> Source:
-    """EMNIST Balanced from a folder that holds its IDX files (raw or .gz) or emnist-balanced.mat.
+    """Read EMNIST Balanced from a folder that holds its IDX files (raw or .gz) or emnist-balanced.mat.
 
     Raises:
         DataProblem: files are missing or damaged, or the folder holds several sets.
@@ -47,7 +47,7 @@ def read_emnist(config: DataConfig) -> Source:
 
 
 def read_folder(folder: Path) -> Source:
-    """As `read_emnist`, of a folder."""
+    """Read as `read_emnist`, of a folder."""
     stem = _stem(folder)
     if stem is None:
         return _read_mat(folder / _MAT)

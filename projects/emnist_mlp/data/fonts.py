@@ -58,7 +58,7 @@ def read_fonts(config: DataConfig, cache: Path = FOLDER / "fonts") -> Source:
 
 
 def cache_digest(config: DataConfig) -> str:
-    """sha256 of everything that the drawn images depend on: settings, faces, versions."""
+    """Return the sha256 of everything that the drawn images depend on: settings, faces, versions."""
     content = {
         "form": _FORM,
         "per_class": config.per_class,

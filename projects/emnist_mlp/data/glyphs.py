@@ -34,7 +34,7 @@ _POINTS = 160  # height at which a face is drawn before it is brought to the fra
 
 @lru_cache(maxsize=4)
 def draw_glyphs(faces: tuple[str, ...], characters: tuple[str, ...] = BALANCED_CLASSES) -> np.ndarray:
-    """Every character of every face, uint8 (face, character, 28, 28), 0 paper, 255 ink; read-only."""
+    """Draw every character of every face, uint8 (face, character, 28, 28), 0 paper, 255 ink; read-only."""
     from matplotlib import get_data_path
     from PIL import ImageFont
 

@@ -14,13 +14,13 @@ from projects.files.values import class_numbers
 
 
 def find_idx(folder: Path, name: str, *, way_out: str) -> Path | None:
-    """A file, raw or packed, under either usual spelling: x-images-idx3-ubyte, x-images.idx3-ubyte; None: none."""
+    """Find a file, raw or packed, under either usual spelling: x-images-idx3-ubyte, x-images.idx3-ubyte; None: none."""
     paths = [folder / (stem + suffix) for stem in (name, name.replace("-idx", ".idx")) for suffix in ("", ".gz")]
     return next((path for path in paths if is_there(path, way_out=way_out)), None)
 
 
 def read_rows(folder: Path, stem: str, *, classes: tuple[str, ...], is_transposed: bool, way_out: str) -> Rows:
-    """Images and labels of `<stem>-images-idx3-ubyte` and `<stem>-labels-idx1-ubyte`, each raw or with .gz.
+    """Read images and labels of `<stem>-images-idx3-ubyte` and `<stem>-labels-idx1-ubyte`, each raw or with .gz.
 
     Args:
         folder: holds both files.

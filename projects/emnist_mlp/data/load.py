@@ -37,7 +37,7 @@ def load_dataset(config: DataConfig) -> Dataset:
 
 
 def read_source(config: DataConfig) -> Source:
-    """The data set before it is split; errors as in `load_dataset`."""
+    """Read the data set before it is split; errors as in `load_dataset`."""
     return _READERS[config.name](config)
 
 

@@ -13,7 +13,7 @@ WAY_OUT = "run: mlflow run . -e prepare_data -P dataset=mnist, or set data.path"
 
 
 def read_mnist(config: DataConfig) -> Source:
-    """MNIST from a folder; the t10k files are the test part.
+    """Read MNIST from a folder; the t10k files are the test part.
 
     Raises:
         DataProblem: a file is missing or damaged.

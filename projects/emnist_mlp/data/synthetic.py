@@ -142,7 +142,7 @@ def read_expansion(folder: Path, source: Source, allowed: np.ndarray) -> Rows:
 
 
 def train_digest(source: Source) -> str:
-    """The digest of a data set's training part, before it is split."""
+    """Return the digest of a data set's training part, before it is split."""
     return digest_of((source.train,), source.classes)
 
 

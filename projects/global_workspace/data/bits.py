@@ -15,7 +15,7 @@ from projects.global_workspace.data.config import DOMAINS, DataConfig
 
 
 class Bits(NamedTuple):
-    """Bits of n items, int8, 0 or 1."""
+    """Holds bits of n items, int8, 0 or 1."""
 
     carried: dict[str, np.ndarray]  # domain -> (n, n_synergy): what the domain gives to each target
     unique: dict[str, np.ndarray]  # domain -> (n, n_unique)
@@ -23,17 +23,17 @@ class Bits(NamedTuple):
 
     @property
     def synergy(self) -> np.ndarray:
-        """The targets, (n, n_synergy): exclusive or of what the two domains carry."""
+        """Return the targets, (n, n_synergy): exclusive or of what the two domains carry."""
         visual, attributes = (self.carried[domain] for domain in DOMAINS)
         return visual ^ attributes
 
     def of_domain(self, domain: str) -> np.ndarray:
-        """All bits that a domain carries, in the order of its columns: (n, n_synergy + n_unique + n_redundant)."""
+        """Return all bits of a domain, in the order of its columns: (n, n_synergy + n_unique + n_redundant)."""
         return np.hstack([self.carried[domain], self.unique[domain], self.redundant])
 
 
 def draw_bits(config: DataConfig, n: int, rng: np.random.Generator) -> Bits:
-    """Bits of n items, drawn independently of everything else about them.
+    """Draw bits of n items, independently of everything else about them.
 
     Args:
         config: numbers of bits.

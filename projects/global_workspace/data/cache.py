@@ -29,7 +29,7 @@ _VERSION = 1  # of what lies in the files: raise it when equal parameters give o
 
 
 def cache_path(kind: str, parameters: Mapping[str, Any]) -> Path:
-    """Where the arrays of these parameters lie: <kind>-<16 digits of the sha256 of the parameters>.npz."""
+    """Say where the arrays of these parameters lie: <kind>-<16 digits of the sha256 of the parameters>.npz."""
     text = json.dumps({"version": _VERSION, **parameters}, sort_keys=True)
     return FOLDER / f"{kind}-{hashlib.sha256(text.encode()).hexdigest()[:16]}.npz"
 

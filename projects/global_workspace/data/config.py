@@ -22,7 +22,7 @@ _IGNORED = {
 
 
 class VisualVaeConfig(BaseModel, frozen=True, extra="forbid"):
-    """The variational autoencoder that turns an image into the vector of the visual domain."""
+    """Describes the variational autoencoder that turns an image into the vector of the visual domain."""
 
     latent: int = Field(default=8, ge=1, description="size of the latent vector")
     width: int = Field(default=8, ge=1, description="channels of the first convolution; 32 is the published network")
@@ -37,7 +37,7 @@ class VisualVaeConfig(BaseModel, frozen=True, extra="forbid"):
 
 
 class AttributeVaeConfig(BaseModel, frozen=True, extra="forbid"):
-    """The variational autoencoder of attribute vectors, where `attribute_form` is vae."""
+    """Describes the variational autoencoder of attribute vectors, for `attribute_form` vae."""
 
     latent: int = Field(default=10, ge=1, description="size of the latent vector")
     hidden: int = Field(default=64, ge=1, description="width of the hidden layers")
@@ -52,7 +52,7 @@ class AttributeVaeConfig(BaseModel, frozen=True, extra="forbid"):
 
 
 class DataConfig(BaseModel, frozen=True, extra="forbid"):
-    """Simple shapes with bits: both domains of every item, and what each domain knows about the targets.
+    """Describes simple shapes with bits: both domains of every item, and what each domain knows about the targets.
 
     A field that the chosen data would ignore must keep its default: a sweep over it would otherwise
     compare equal runs. Every part has a multiple of `block_size` rows, so that all combinations of the
@@ -93,13 +93,13 @@ class DataConfig(BaseModel, frozen=True, extra="forbid"):
 
     @property
     def block_size(self) -> int:
-        """Rows that hold every combination of all bits once; 1 where the bits are those of a folder."""
+        """Return the number of rows that hold every combination of bits once; 1 for the bits of a folder."""
         if self.name == "xor_targets":
             return 1
         return int(2 ** (2 * self.n_synergy + 2 * self.n_unique + self.n_redundant))
 
     def count(self, kind: Literal["synergy", "unique", "redundant"]) -> int:
-        """Bits of a kind: targets, unique ones of each domain, redundant ones."""
+        """Count the bits of a kind: targets, unique ones of each domain, redundant ones."""
         if self.name == "xor_targets":
             return (self.n_bins - 1).bit_length() if kind == "synergy" else 0
         return int(getattr(self, f"n_{kind}"))
@@ -135,7 +135,7 @@ class DataConfig(BaseModel, frozen=True, extra="forbid"):
         return self
 
     def n_rows(self, part: str) -> int | None:
-        """Rows of a part ("train", "val", "test"): as asked for; None stands for what a folder has."""
+        """Return the rows of a part ("train", "val", "test"), as asked for. None stands for what a folder has."""
         asked = getattr(self, f"n_{part}")
         return N_ROWS[part] if asked is None and self.name == "simple_shapes" else asked
 
@@ -157,6 +157,6 @@ def columns(config: DataConfig) -> Mapping[str, Mapping[str, tuple[int, ...]]]:
 
 
 def latent_sizes(config: DataConfig) -> dict[str, int]:
-    """Size of each domain's vector before the bits are appended."""
+    """Return the size of each domain's vector before the bits are appended."""
     attributes = N_VECTOR if config.attribute_form == "vector" else config.attribute_vae.latent
     return {"visual": config.visual_vae.latent, "attributes": attributes}

@@ -11,7 +11,7 @@ import numpy as np
 
 @dataclass(frozen=True, kw_only=True)
 class Split:
-    """One part of the data; row i of every array is item i.
+    """Holds one part of the data; row i of every array is item i.
 
     Attributes:
         domains: "visual" and "attributes" -> float32 (n, d): the latent, then the domain's bits as -1 and +1.
@@ -29,19 +29,13 @@ class Split:
 
     @property
     def n(self) -> int:
-        """Number of items."""
+        """Return the number of items."""
         return len(self.synergy)
-
-    @property
-    def synergy_value(self) -> np.ndarray:
-        """The targets of an item as one number in [0, 1]: target j counts 2^j, divided by the largest. float32 (n,)."""
-        weights = 2.0 ** np.arange(self.synergy.shape[1])
-        return (self.synergy @ weights / weights.sum()).astype(np.float32)
 
 
 @dataclass(frozen=True, kw_only=True)
 class WorkspaceData:
-    """Training, validation and test part.
+    """Holds training, validation and test part.
 
     Attributes:
         train: items to train on.

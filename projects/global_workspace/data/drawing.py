@@ -42,7 +42,7 @@ _PICTURE = _polygon((0, 0), (SIDE, 0), (SIDE, SIDE), (0, SIDE))
 
 
 def draw_images(labels: np.ndarray) -> np.ndarray:
-    """Pictures of items on black, y upwards, edges anti-aliased; with a progress bar on a terminal.
+    """Draw pictures of items on black, y upwards, edges anti-aliased; show a progress bar on a terminal.
 
     Args:
         labels: (n, 12), see `labels.py`; class, x, y, size, rotation and colour are drawn.

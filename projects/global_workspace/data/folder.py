@@ -24,7 +24,7 @@ _WAY_OUT = "give the folder of the published set, or name=simple_shapes to draw 
 
 
 def read_labels(folder: Path, part: str) -> np.ndarray:
-    """Label rows of a part: float32 (n, 12).
+    """Read the label rows of a part: float32 (n, 12).
 
     Raises:
         DataProblem: the file is missing, damaged or of another form.
@@ -38,7 +38,7 @@ def read_labels(folder: Path, part: str) -> np.ndarray:
 
 
 def read_images(folder: Path, part: str, n: int) -> np.ndarray:
-    """Pictures of the first n rows of a part: uint8 (n, 32, 32, 3), transparency dropped.
+    """Read pictures of the first n rows of a part: uint8 (n, 32, 32, 3), transparency dropped.
 
     Raises:
         DataProblem: a picture is missing, damaged or of another size.

@@ -22,7 +22,7 @@ _LABELS, _BITS, _OF_AUTOENCODERS = range(3)  # independent streams of one seed
 
 
 def part_labels(config: DataConfig, part: str) -> np.ndarray:
-    """Label rows of a part, float32 (n, 12): drawn from `config.seed`, or the first of a folder.
+    """Draw label rows of a part, float32 (n, 12), from `config.seed`, or read the first of a folder.
 
     Raises:
         DataProblem: the folder's file is unusable, or has too few rows.
@@ -41,7 +41,7 @@ def part_labels(config: DataConfig, part: str) -> np.ndarray:
 
 
 def part_images(config: DataConfig, part: str) -> np.ndarray:
-    """Pictures of a part, uint8 (n, 32, 32, 3), from the cache once they have been drawn or read."""
+    """Return pictures of a part, uint8 (n, 32, 32, 3), from the cache once they have been drawn or read."""
 
     def make() -> dict[str, np.ndarray]:
         labels = part_labels(config, part)
@@ -52,19 +52,19 @@ def part_images(config: DataConfig, part: str) -> np.ndarray:
 
 
 def part_parameters(config: DataConfig, part: str) -> dict[str, Any]:
-    """All that labels and pictures of a part depend on."""
+    """Return all that labels and pictures of a part depend on."""
     if config.path is None:
         return {"drawn": config.seed, "part": part, "n": config.n_rows(part)}
     return folder.fingerprint(_path(config), part, len(part_labels(config, part)))
 
 
 def bits_generator(config: DataConfig, part: str) -> np.random.Generator:
-    """The stream of a part's bits, independent of its items."""
+    """Return the stream of a part's bits, independent of its items."""
     return np.random.default_rng([config.seed, PARTS.index(part), _BITS])
 
 
 def autoencoder_labels(config: DataConfig, seed: int, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Label rows for an autoencoder: n to train on, and an eighth of that, at least one, to measure on.
+    """Return label rows for an autoencoder: n to train on, and an eighth of that, at least one, to measure on.
 
     Simple shapes are drawn for it, from its own seed, so that one autoencoder serves all data seeds. Of a folder
     they are at most n rows of the training part, and the whole validation part.
@@ -76,7 +76,7 @@ def autoencoder_labels(config: DataConfig, seed: int, n: int) -> tuple[np.ndarra
 
 
 def autoencoder_images(config: DataConfig, seed: int, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Pictures of `autoencoder_labels`."""
+    """Return pictures of `autoencoder_labels`."""
     train, held_out = autoencoder_labels(config, seed, n)
     if config.path is None:
         return _draw(train), _draw(held_out)
@@ -85,7 +85,7 @@ def autoencoder_images(config: DataConfig, seed: int, n: int) -> tuple[np.ndarra
 
 
 def autoencoder_parameters(config: DataConfig, seed: int, n: int) -> dict[str, Any]:
-    """All that `autoencoder_labels` and their pictures depend on."""
+    """Return all that `autoencoder_labels` and their pictures depend on."""
     if config.path is None:
         return {"drawn": seed, "n": n}
     parts = zip(("train", "val"), autoencoder_labels(config, seed, n))

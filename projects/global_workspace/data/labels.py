@@ -17,7 +17,7 @@ MAX_HUE, MIN_LIGHTNESS, MAX_BYTE = 180, 46, 255  # in OpenCV's units: hue in ste
 
 
 def draw_labels(n: int, rng: np.random.Generator) -> np.ndarray:
-    """Label rows of n items, every attribute uniform and independent of the others (the colour is HLS-uniform).
+    """Draw label rows of n items, every attribute uniform and independent of the others (the colour is HLS-uniform).
 
     Args:
         n: number of items.
@@ -38,7 +38,7 @@ def draw_labels(n: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def hls_to_rgb(hls: np.ndarray) -> np.ndarray:
-    """Colours (n, 3): hue 0..180, lightness and saturation 0..255, to red, green, blue 0..255, rounded.
+    """Turn colours (n, 3), hue 0..180, lightness and saturation 0..255, into red, green, blue 0..255, rounded.
 
     The hexcone formula (Foley et al., Computer Graphics, 13.3.5) in OpenCV's units for bytes.
     """
@@ -50,7 +50,7 @@ def hls_to_rgb(hls: np.ndarray) -> np.ndarray:
 
 
 def attribute_vectors(labels: np.ndarray) -> np.ndarray:
-    """The attribute domain: one-hot class, then x, y, size, cos and sin of rotation, red, green, blue in [-1, 1].
+    """Make the attribute domain: one-hot class, then x, y, size, cos and sin of rotation, red, green, blue in [-1, 1].
 
     Args:
         labels: (n, 12).

@@ -23,19 +23,19 @@ _WEIGHTS, _FIGURES = "weights.", "figures."  # begin the names of the two kinds 
 
 
 class Autoencoder(NamedTuple):
-    """A trained autoencoder."""
+    """Holds a trained autoencoder."""
 
     weights: dict[str, np.ndarray]
     figures: dict[str, float]  # what it loses on rows that it has not seen: see `vae_training.measure`
 
 
 def has_autoencoder(config: DataConfig, domain: str) -> bool:
-    """Whether the latent of a domain comes from an autoencoder; otherwise it is the attribute vector."""
+    """Say whether the latent of a domain comes from an autoencoder; otherwise it is the attribute vector."""
     return domain == "visual" or config.attribute_form == "vae"
 
 
 def domain_latents(config: DataConfig, domain: str, part: str) -> np.ndarray:
-    """A domain's vectors without bits: float32 (n, d); posterior means, as published, or attribute vectors."""
+    """Return a domain's vectors without bits: float32 (n, d); posterior means, as published, or attribute vectors."""
     if not has_autoencoder(config, domain):
         return attribute_vectors(part_labels(config, part))
 
@@ -52,7 +52,7 @@ def domain_latents(config: DataConfig, domain: str, part: str) -> np.ndarray:
 
 
 def autoencoder(config: DataConfig, domain: str) -> Autoencoder:
-    """The autoencoder of a domain, trained where the cache has none."""
+    """Return the autoencoder of a domain, trained if the cache has none."""
 
     def make() -> dict[str, np.ndarray]:
         from projects.global_workspace.data.vae_training import train_vae
@@ -69,7 +69,7 @@ def autoencoder(config: DataConfig, domain: str) -> Autoencoder:
 
 
 def autoencoder_path(config: DataConfig, domain: str) -> Path:
-    """The cache file of a domain's autoencoder."""
+    """Return the cache file of a domain's autoencoder."""
     return cache_path(f"{domain}-autoencoder", _parameters(config, domain))
 
 

@@ -17,7 +17,7 @@ from projects.global_workspace.data.labels import N_CLASSES
 
 
 class VisualVae(nn.Module):
-    """Pictures (b, 3, 32, 32) in [0, 1] to latents (b, latent) and back; Gaussian error of variance 1."""
+    """Maps pictures (b, 3, 32, 32) in [0, 1] to latents (b, latent) and back; Gaussian error of variance 1."""
 
     def __init__(self, config: VisualVaeConfig) -> None:
         super().__init__()
@@ -39,17 +39,20 @@ class VisualVae(nn.Module):
         )
 
     def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and log variance of the latent, each (b, latent)."""
+        """Return mean and log variance of the latent, each (b, latent)."""
         mean, log_variance = self.heads(self.encoder(x)).chunk(2, dim=1)
         return mean, log_variance
 
     def error(self, z: Tensor, x: Tensor) -> Tensor:
-        """Negative log likelihood of x given z without its constant, summed over pixels and batch."""
+        """Return the negative log likelihood of x given z without its constant, summed over pixels and batch."""
         return (self.decoder(z) - x).square().sum() / 2
 
 
 class AttributeVae(nn.Module):
-    """Attribute vectors (b, 11) to latents (b, latent) and back; cross-entropy of the class, Gaussian for the rest."""
+    """Maps attribute vectors (b, 11) to latents (b, latent) and back.
+
+    The error is the cross-entropy of the class, and Gaussian for the rest.
+    """
 
     def __init__(self, config: AttributeVaeConfig) -> None:
         super().__init__()
@@ -63,12 +66,12 @@ class AttributeVae(nn.Module):
         self.rest = nn.Sequential(nn.Linear(h, N_VECTOR - N_CLASSES), nn.Tanh())
 
     def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and log variance of the latent, each (b, latent)."""
+        """Return mean and log variance of the latent, each (b, latent)."""
         mean, log_variance = self.heads(self.encoder(x)).chunk(2, dim=1)
         return mean, log_variance
 
     def error(self, z: Tensor, x: Tensor) -> Tensor:
-        """Negative log likelihood of x given z without its constant, summed over columns and batch."""
+        """Return the negative log likelihood of x given z without its constant, summed over columns and batch."""
         hidden = self.decoder(z)
         class_error = cross_entropy(self.classes(hidden), x[:, :N_CLASSES].argmax(1), reduction="sum")
         return class_error + (self.rest(hidden) - x[:, N_CLASSES:]).square().sum() / 2
@@ -78,7 +81,7 @@ Vae = VisualVae | AttributeVae
 
 
 def loss(vae: Vae, x: Tensor, noise: Tensor) -> Tensor:
-    """Negative evidence lower bound of a batch with its KL divergence times beta, a mean over the batch.
+    """Return the negative evidence lower bound of a batch with its KL divergence times beta, a mean over the batch.
 
     Args:
         vae: either network.
@@ -92,5 +95,5 @@ def loss(vae: Vae, x: Tensor, noise: Tensor) -> Tensor:
 
 
 def kl_divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
-    """KL divergence of N(mean, variance) from N(0, 1) in nats, by latent: (b, latent)."""
+    """Compute the KL divergence of N(mean, variance) from N(0, 1) in nats, by latent: (b, latent)."""
     return (mean.square() + log_variance.exp() - 1 - log_variance) / 2

@@ -18,7 +18,7 @@ _BLOCK_ROWS = 1024  # encoded at a time
 
 
 class Fit(NamedTuple):
-    """A trained autoencoder as arrays: what the cache keeps."""
+    """Holds a trained autoencoder as arrays: what the cache keeps."""
 
     weights: dict[str, np.ndarray]
     figures: dict[str, float]  # on rows that training has not seen
@@ -63,7 +63,7 @@ def _train(config: VisualVaeConfig | AttributeVaeConfig, x: np.ndarray) -> Vae:
 
 
 def build(config: VisualVaeConfig | AttributeVaeConfig) -> Vae:
-    """The network of a configuration with fresh weights."""
+    """Build the network of a configuration with fresh weights."""
     if isinstance(config, AttributeVaeConfig):
         return AttributeVae(config)
     vae = VisualVae(config)
@@ -71,7 +71,7 @@ def build(config: VisualVaeConfig | AttributeVaeConfig) -> Vae:
 
 
 def restore(config: VisualVaeConfig | AttributeVaeConfig, weights: dict[str, np.ndarray]) -> Vae:
-    """The trained network, ready to encode."""
+    """Restore the trained network, ready to encode."""
     vae = build(config)
     vae.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
     return vae.eval()
@@ -79,7 +79,7 @@ def restore(config: VisualVaeConfig | AttributeVaeConfig, weights: dict[str, np.
 
 @torch.no_grad()
 def encode(vae: Vae, x: np.ndarray) -> np.ndarray:
-    """Posterior means of rows: float32 (n, latent)."""
+    """Return posterior means of rows: float32 (n, latent)."""
     with _one_thread():
         starts = range(0, len(x), _BLOCK_ROWS)
         return np.concatenate([vae.posterior(as_tensor(x[i : i + _BLOCK_ROWS]))[0].numpy() for i in starts])
@@ -103,7 +103,7 @@ def measure(vae: Vae, x: np.ndarray) -> dict[str, float]:
 
 
 def reconstruct(vae: Vae, z: torch.Tensor) -> torch.Tensor:
-    """Rows decoded from latents: pictures (b, 3, 32, 32), or vectors (b, 11) with class probabilities."""
+    """Decode rows from latents: pictures (b, 3, 32, 32), or vectors (b, 11) with class probabilities."""
     hidden = vae.decoder(z)
     if isinstance(vae, VisualVae):
         return hidden
@@ -111,7 +111,10 @@ def reconstruct(vae: Vae, z: torch.Tensor) -> torch.Tensor:
 
 
 def as_tensor(rows: np.ndarray) -> torch.Tensor:
-    """Rows as a network takes them: bytes (n, 32, 32, 3) to floats (n, 3, 32, 32) in [0, 1]; vectors as they are."""
+    """Turn rows into what a network takes.
+
+    Bytes (n, 32, 32, 3) become floats (n, 3, 32, 32) in [0, 1]; vectors stay.
+    """
     if rows.dtype == np.uint8:
         return torch.from_numpy(rows).permute(0, 3, 1, 2).float() / 255  # channels last in memory, as stored
     return torch.from_numpy(rows)

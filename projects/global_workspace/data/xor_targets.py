@@ -84,7 +84,7 @@ def columns_of(split: Split) -> dict[str, dict[str, tuple[int, ...]]]:
 
 
 def read_table(folder: Path, part: str) -> dict[str, np.ndarray]:
-    """The columns of `COLUMNS`, each (n,), from the .npy file, or from the .csv file where that has no names.
+    """Read the columns of `COLUMNS`, each (n,), from the .npy file, or from the .csv file if that has no names.
 
     Raises:
         DataProblem: neither is there, or a column is missing or holds what is no number.
@@ -107,7 +107,7 @@ def read_table(folder: Path, part: str) -> dict[str, np.ndarray]:
 
 
 def attribute_vectors(labels: np.ndarray) -> np.ndarray:
-    """Items without size as vectors: float32 (n, 11).
+    """Turn items without size into vectors: float32 (n, 11).
 
     Args:
         labels: class, x, y, rotation, red, green, blue, random: (n, 8).

@@ -23,7 +23,7 @@ _SLOPE, _SHRINK, _SHORTEST = 0.1, 0.5, 1e-12  # of the line search
 
 
 def broja_redundancy(joint: np.ndarray) -> float:
-    """The redundant information of a distribution (target, first, second) in bits, to TOLERANCE_BITS.
+    """Compute the redundant information of a distribution (target, first, second) in bits, to TOLERANCE_BITS.
 
     It is I_Q(target; first) + I_Q(target; second) - I_Q(target; first, second) at the optimal Q.
 
@@ -36,7 +36,7 @@ def broja_redundancy(joint: np.ndarray) -> float:
 
 
 def least_synergistic(joint: np.ndarray) -> np.ndarray:
-    """The distribution with the pairs of `joint` that tells least about the target: (target, first, second)."""
+    """Find the distribution with the pairs of `joint` that tells least about the target: (target, first, second)."""
     p_target, with_first, with_second = joint.sum((1, 2)), joint.sum(2), joint.sum(1)
     pairs = with_first[:, :, None] * with_second[:, None, :]  # (target, first, second)
     start = np.divide(pairs, p_target[:, None, None], where=pairs > 0, out=np.zeros_like(pairs))  # sources independent

@@ -27,7 +27,7 @@ Measure = Literal["i_min", "mmi", "broja"]
 
 @dataclass(frozen=True, kw_only=True)
 class Decomposition:
-    """The four parts in bits; their sum is the information of both sources together about the target."""
+    """Holds the four parts in bits; their sum is the information of both sources together about the target."""
 
     redundant: float
     unique_first: float
@@ -37,14 +37,14 @@ class Decomposition:
 
     @property
     def total(self) -> float:
-        """I(target; first, second) in bits."""
+        """Return I(target; first, second) in bits."""
         return self.redundant + self.unique_first + self.unique_second + self.synergistic
 
 
 def decompose_samples(
     target: np.ndarray, first: np.ndarray, second: np.ndarray, *, measure: Measure = "broja"
 ) -> Decomposition:
-    """Decomposition of observed shares (plug-in; see `entropy.py` for its bias).
+    """Decompose observed shares (plug-in; see `entropy.py` for its bias).
 
     Args:
         target: n samples, (n,) or (n, k), discrete; a row is one value.
@@ -59,7 +59,7 @@ def decompose_samples(
 
 
 def decompose(joint: np.ndarray, *, measure: Measure = "broja") -> Decomposition:
-    """Decomposition of a distribution.
+    """Decompose a distribution.
 
     Args:
         joint: probabilities (target, first, second), of sum 1.
@@ -89,12 +89,12 @@ def decompose(joint: np.ndarray, *, measure: Measure = "broja") -> Decomposition
 
 
 def minimum_information(joint: np.ndarray) -> float:
-    """The smaller of I(target; first) and I(target; second) in bits."""
+    """Return the smaller of I(target; first) and I(target; second) in bits."""
     return min(information_of(joint.sum(2)), information_of(joint.sum(1)))
 
 
 def expected_minimum_specific_information(joint: np.ndarray) -> float:
-    """I_min in bits: sum over t of p(t) times the smaller specific information of the sources about t.
+    """Compute I_min in bits: sum over t of p(t) times the smaller specific information of the sources about t.
 
     The specific information of a source is I(t; S) = sum over s of p(s | t) log2(p(t | s) / p(t)) (DeWeese and
     Meister 1999; Williams and Beer 2010).

@@ -12,13 +12,13 @@ import numpy as np
 
 
 def entropy(probabilities: np.ndarray) -> float:
-    """Shannon entropy of a distribution in bits; its cells may have any shape, and 0 log 0 is 0."""
+    """Compute the Shannon entropy of a distribution in bits; its cells may have any shape, and 0 log 0 is 0."""
     p = probabilities[probabilities > 0]
     return float(-(p * np.log2(p)).sum()) + 0.0  # + 0.0: no negative zero
 
 
 def mutual_information(x: np.ndarray, y: np.ndarray) -> float:
-    """Plug-in mutual information of two discrete variables in bits.
+    """Estimate the mutual information of two discrete variables in bits (plug-in).
 
     Args:
         x: n samples, (n,), or (n, k): then a row is one value.
@@ -32,12 +32,12 @@ def mutual_information(x: np.ndarray, y: np.ndarray) -> float:
 
 
 def information_of(joint: np.ndarray) -> float:
-    """Mutual information in bits of the two variables of a joint distribution, (a, b)."""
+    """Compute the mutual information in bits of the two variables of a joint distribution, (a, b)."""
     return entropy(joint.sum(1)) + entropy(joint.sum(0)) - entropy(joint)
 
 
 def joint_distribution(*variables: np.ndarray) -> np.ndarray:
-    """Observed shares of the combinations of values: one axis a variable, in the order of its sorted values.
+    """Return observed shares of the combinations of values: one axis a variable, in the order of its sorted values.
 
     Args:
         variables: each (n,) or (n, k), discrete; a row is one value.

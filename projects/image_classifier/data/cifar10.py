@@ -40,7 +40,7 @@ _WAY_OUT = "run: mlflow run . -e prepare_data -P dataset=cifar10 -P source=DIR"
 
 
 def load_cifar10(config: DataConfig) -> ImageSet:
-    """CIFAR-10 from a folder; its test batch is the validation part, scaled where `image_size` is not 32.
+    """Load CIFAR-10 from a folder; its test batch is the validation part, scaled if `image_size` is not 32.
 
     Args:
         config: name is 'cifar10'; `path` is the folder, data/cifar10 where it is None.

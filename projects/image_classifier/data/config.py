@@ -14,7 +14,7 @@ _OF_FOLDER = ("val_fraction", "test_fraction", "damaged")
 
 
 class DataConfig(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
-    """One data set and the part of it that is used.
+    """Names one data set and the part of it that is used.
 
     A field that the named data set would ignore must keep its default: a sweep over it would otherwise compare
     equal runs.
@@ -81,5 +81,5 @@ class DataConfig(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
 
 
 def data_folder(config: DataConfig) -> Path:
-    """Where a data set's files are read from: `path`, or data/<name> under the working directory."""
+    """Say where a data set's files are read from: `path`, or data/<name> under the working directory."""
     return given_path(config.path) if config.path else Path("data") / config.name

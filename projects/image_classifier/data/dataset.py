@@ -12,14 +12,14 @@ from projects.files.problem import DataProblem
 
 
 class Part(NamedTuple):
-    """The images of one part of a data set."""
+    """Holds the images of one part of a data set."""
 
     images: np.ndarray  # uint8 (n, 3, side, side), RGB
     labels: np.ndarray  # int64 (n,), class numbers
 
 
 class ImageSet(NamedTuple):
-    """Training, validation and, where there is one, test images. All arrays are read-only."""
+    """Holds training, validation and, if there are any, test images. All arrays are read-only."""
 
     train: Part
     val: Part
@@ -30,7 +30,7 @@ class ImageSet(NamedTuple):
 
     @property
     def n_classes(self) -> int:
-        """How many classes there are."""
+        """Say how many classes there are."""
         return len(self.class_names)
 
 

@@ -81,7 +81,7 @@ def _kept(path: Path, n_files: int, side: int) -> Decoded | None:
 
 
 def decode_image(path: Path, side: int) -> np.ndarray | DataProblem:
-    """One file as uint8 (3, side, side), or why it cannot be read.
+    """Decode one file to uint8 (3, side, side), or say why it cannot be read.
 
     Turned as its EXIF tag says, brought to RGB (grey is repeated, transparency dropped), scaled so that the shorter
     side fits, cut to the middle square.

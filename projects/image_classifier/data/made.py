@@ -43,7 +43,7 @@ Mask = np.ndarray  # uint8 (MASK_SIDE, MASK_SIDE): 255 where the character is
 
 
 def make_pictures(config: DataConfig) -> ImageSet:
-    """Pictures of a config's characters; equal configs give equal bytes.
+    """Draw pictures of a config's characters; equal configs give equal bytes.
 
     Args:
         config: name is 'made'; `seed` is that of all that is random.
@@ -66,7 +66,7 @@ def make_pictures(config: DataConfig) -> ImageSet:
 
 
 def part_of(items: Sequence, part: str) -> Sequence:
-    """The items that belong to a part: by SHARES, in their order, each to one part only."""
+    """Return the items that belong to a part: by SHARES, in their order, each to one part only."""
     ends = np.cumsum([0, *SHARES.values()])
     start, end = (round(float(ends[list(SHARES).index(part) + k]) * len(items)) for k in (0, 1))
     return items[start:end]
@@ -122,7 +122,7 @@ def _colours(rng: np.random.Generator) -> np.ndarray:
 
 @lru_cache(maxsize=2000)
 def printed(character: str, font: str) -> Mask:
-    """A character in one of matplotlib's fonts, in the middle of the mask."""
+    """Draw a character in one of matplotlib's fonts, in the middle of the mask."""
     mask = Image.new("L", (MASK_SIDE, MASK_SIDE))
     face = ImageFont.truetype(str(_font_folder() / font), round(MASK_SIDE * 0.8))
     left, top, right, bottom = face.getbbox(character)

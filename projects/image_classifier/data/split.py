@@ -9,7 +9,7 @@ from projects.image_classifier.data.dataset import Part
 
 
 def take(part: Part, n: int | None, *, seed: int, field: str, source: str) -> Part:
-    """A stratified choice of `n` rows of a part in their old order; all for None.
+    """Take a stratified choice of `n` rows of a part in their old order; all for None.
 
     Raises:
         DataProblem: more rows are asked for than there are, or fewer than there are classes.

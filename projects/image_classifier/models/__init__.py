@@ -13,7 +13,7 @@ FAMILIES: Mapping[str, Callable[..., nn.Module]] = {"cnn": SmallCnn, "efficientn
 
 
 def build_network(family: str, n_classes: int, settings: Mapping[str, float | int]) -> nn.Module:
-    """A network with weights as PyTorch's global random state draws them; takes (row, 3, height, width).
+    """Build a network with weights as PyTorch's global random state draws them; it takes (row, 3, height, width).
 
     Args:
         family: a key of FAMILIES.

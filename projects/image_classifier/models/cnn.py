@@ -7,7 +7,9 @@ from torch import nn
 
 
 class SmallCnn(nn.Module):
-    """`blocks` times (convolution, batch norm, ReLU) x 2 and max-pooling, then the mean over places and a linear layer.
+    """Applies `blocks` times (convolution, batch norm, ReLU) x 2 and max-pooling.
+
+    A mean over places and a linear layer follow.
 
     Args:
         n_classes: outputs.
@@ -28,7 +30,7 @@ class SmallCnn(nn.Module):
         self.classifier = nn.Sequential(nn.Dropout(dropout), nn.Linear(n_in, n_classes))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Scores before softmax, (row, class)."""
+        """Return scores before softmax, (row, class)."""
         x = self.features(x)  # (row, 3, h, w) -> (row, channel, h / 2^blocks, w / 2^blocks)
         return self.classifier(x.mean((2, 3)))  # (row, class)
 

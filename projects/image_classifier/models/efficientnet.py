@@ -14,7 +14,7 @@ from torch import nn
 
 
 class Stage(NamedTuple):
-    """One row of table 1 of the paper: blocks of one kind, the first of which changes side and channels."""
+    """Holds one row of table 1 of the paper: blocks of one kind, the first of which changes side and channels."""
 
     expansion: int
     kernel: int
@@ -37,7 +37,7 @@ N_FEATURES = 1280  # channels before the classifier
 
 
 class EfficientNetB0(nn.Module):
-    """EfficientNet-B0; 5,288,548 parameters with 1,000 classes.
+    """Builds EfficientNet-B0; it has 5,288,548 parameters with 1,000 classes.
 
     Args:
         n_classes: outputs.
@@ -63,7 +63,7 @@ class EfficientNetB0(nn.Module):
             _draw_weights(module)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Scores before softmax, (row, class)."""
+        """Return scores before softmax, (row, class)."""
         x = self.avgpool(self.features(x))  # (row, 3, h, w) -> (row, 1280, 1, 1)
         return self.classifier(torch.flatten(x, 1))  # (row, class)
 
@@ -92,7 +92,7 @@ class InvertedBottleneck(nn.Module):
         self.drop_path = drop_path
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """(row, n_in, h, w) -> (row, n_out, h / stride, w / stride)."""
+        """Map (row, n_in, h, w) -> (row, n_out, h / stride, w / stride)."""
         branch = self.block(x)
         if not self.is_added:
             return branch
@@ -111,7 +111,7 @@ class ChannelWeights(nn.Module):
         self.fc2 = nn.Conv2d(n_squeezed, n_channels, 1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """(row, channel, h, w), unchanged in shape."""
+        """Weight the channels of (row, channel, h, w), which keeps its shape."""
         means = x.mean((2, 3), keepdim=True)  # (row, channel, 1, 1)
         return x * torch.sigmoid(self.fc2(nn.functional.silu(self.fc1(means))))
 
@@ -119,7 +119,7 @@ class ChannelWeights(nn.Module):
 def conv_norm(
     n_in: int, n_out: int, *, kernel: int, stride: int = 1, groups: int = 1, has_activation: bool = True
 ) -> nn.Sequential:
-    """A convolution that keeps the side (but for its stride), batch norm and, where wanted, SiLU."""
+    """Make a convolution that keeps the side (but for its stride), batch norm and, if wanted, SiLU."""
     padding = (kernel - 1) // 2
     convolution = nn.Conv2d(n_in, n_out, kernel, stride, padding, groups=groups, bias=False)
     activation = [nn.SiLU(inplace=True)] if has_activation else []

@@ -28,7 +28,7 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 
 
 def stated_sha256(url: str) -> str:
-    """The sha256 that the server states of a file, hexadecimal.
+    """Return the sha256 that the server states of a file, hexadecimal.
 
     Raises:
         DataProblem: the server cannot be reached, refuses, or states none.

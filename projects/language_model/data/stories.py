@@ -35,7 +35,7 @@ class Hero(NamedTuple):
 
 
 def write_stories(n: int, seed: int) -> list[str]:
-    """Stories that all differ.
+    """Write stories that all differ.
 
     Args:
         n: How many.

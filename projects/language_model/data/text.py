@@ -17,7 +17,7 @@ _BLOCK_CHARACTERS = 1 << 20
 
 
 def read_stories(path: Path) -> Iterator[str]:
-    """The stories of a text file (.txt, or .gz of one): what stands between separators, without space around it.
+    """Yield the stories of a text file (.txt, or .gz of one): what stands between separators, without space around it.
 
     Raises:
         DataProblem: The file cannot be read, is damaged or is not UTF-8.
@@ -36,7 +36,7 @@ def read_stories(path: Path) -> Iterator[str]:
 
 
 def file_digest(path: Path) -> str:
-    """The sha256 of a file, hexadecimal; read once in a process as long as it stays as it is.
+    """Return the sha256 of a file, hexadecimal; read once in a process as long as it stays as it is.
 
     Raises:
         DataProblem: The file cannot be read.

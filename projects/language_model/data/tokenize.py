@@ -32,7 +32,7 @@ _log = logging.getLogger(__name__)
 
 
 class Text(NamedTuple):
-    """The text of a data set: a function that reads it from its beginning, and what identifies it."""
+    """Holds the text of a data set: a function that reads it from its beginning, and what identifies it."""
 
     name: str  # in messages
     train: Callable[[], Iterable[str]]
@@ -41,7 +41,7 @@ class Text(NamedTuple):
 
 
 def tokens_folder(text: Text, vocab_size: int, folder: Path) -> Path:
-    """The folder of the text's tokens, below `folder`; made where it is missing.
+    """Return the folder of the text's tokens, below `folder`; made if it is missing.
 
     Args:
         text: the stories.
@@ -70,7 +70,7 @@ def tokens_folder(text: Text, vocab_size: int, folder: Path) -> Path:
 
 
 def read_digests(folder: Path, files: Sequence[Path]) -> list[str]:
-    """The sha256 of files of a folder, once each is what `tokens_folder` noted of it.
+    """Return the sha256 of files of a folder, once each is what `tokens_folder` noted of it.
 
     Raises:
         DataProblem: a file has changed since, or the note is damaged.

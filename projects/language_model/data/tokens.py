@@ -26,7 +26,7 @@ _LOOKED_AT_ONCE = 1 << 20
 
 
 class Tokens(NamedTuple):
-    """Training and validation tokens of one data set."""
+    """Holds training and validation tokens of one data set."""
 
     train: np.ndarray  # (token,) integers, memory-mapped
     val: np.ndarray  # (token,) integers, memory-mapped
@@ -38,7 +38,7 @@ class Tokens(NamedTuple):
 
 
 def load_tokens(config: Config) -> Tokens:
-    """The tokens of a config; made from text where that has not been done yet.
+    """Load the tokens of a config; made from text if that has not been done yet.
 
     Raises:
         DataProblem: a file is missing or cannot be used, the vocabulary does not match, or there are fewer tokens
@@ -73,7 +73,7 @@ def make_batch(tokens: np.ndarray, starts: np.ndarray, context_length: int) -> t
 
 
 def data_folder(config: Config) -> Path:
-    """Where a data set's files and tokens lie: data/<dataset> under the working directory."""
+    """Say where a data set's files and tokens lie: data/<dataset> under the working directory."""
     return Path("data") / config.dataset
 
 

@@ -17,13 +17,12 @@ from projects.files.reading import is_there, read_text, reading
 
 END = "<|endoftext|>"
 TOKENIZER, VOCAB, MERGES = "tokenizer.json", "vocab.json", "merges.txt"
-N_BYTES = 256
 MOST_ENTRIES = 1 << 24  # the largest vocabularies in use have some 300,000
 _WAY_OUT = "make it with the tokenizers package"
 
 
 def train_vocabulary(stories: Iterable[str], vocab_size: int, *, source: str) -> Tokenizer:
-    """A vocabulary of the end-of-text token, the 256 bytes and the merges that the stories give.
+    """Train a vocabulary of the end-of-text token, the 256 bytes and the merges that the stories give.
 
     Args:
         stories: the training text.
@@ -50,7 +49,7 @@ def train_vocabulary(stories: Iterable[str], vocab_size: int, *, source: str) ->
 
 
 def vocabulary_files(folder: Path) -> list[Path]:
-    """The files of the vocabulary that lies in a folder: tokenizer.json, else GPT-2's two; none where it has none.
+    """Find the files of the vocabulary that lies in a folder: tokenizer.json, else GPT-2's two; none if it has none.
 
     Raises:
         DataProblem: of GPT-2's two files there is one alone.
@@ -66,7 +65,7 @@ def vocabulary_files(folder: Path) -> list[Path]:
 
 
 def read_vocabulary(files: Sequence[Path]) -> Tokenizer:
-    """The vocabulary of some files: tokenizer.json, or vocab.json and merges.txt as GPT-2 has them.
+    """Read the vocabulary of some files: tokenizer.json, or vocab.json and merges.txt as GPT-2 has them.
 
     Raises:
         DataProblem: they hold none.
@@ -90,7 +89,7 @@ def read_vocabulary(files: Sequence[Path]) -> Tokenizer:
 
 
 def end_token(tokenizer: Tokenizer, *, source: str) -> int:
-    """The number of the token that ends a story.
+    """Return the number of the token that ends a story.
 
     Raises:
         DataProblem: the vocabulary has none.
@@ -102,7 +101,7 @@ def end_token(tokenizer: Tokenizer, *, source: str) -> int:
 
 
 def token_bytes(tokenizer: Tokenizer) -> np.ndarray:
-    """How many bytes of text each token stands for, (vocabulary,) int64; 0 for special tokens.
+    """Say how many bytes of text each token stands for, (vocabulary,) int64; 0 for special tokens.
 
     In byte-level BPE a token is written with one character for each of its bytes.
     """
@@ -115,12 +114,12 @@ def token_bytes(tokenizer: Tokenizer) -> np.ndarray:
 
 
 def encode(tokenizer_json: str, text: str) -> list[int]:
-    """The tokens of a text."""
+    """Encode a text as tokens."""
     return _tokenizer(tokenizer_json).encode(text, add_special_tokens=False).ids
 
 
 def decode(tokenizer_json: str, tokens: Sequence[int]) -> str:
-    """The text of tokens; bytes that are no whole character become the replacement character."""
+    """Decode tokens to text; bytes that are no whole character become the replacement character."""
     return _tokenizer(tokenizer_json).decode(list(tokens))
 
 

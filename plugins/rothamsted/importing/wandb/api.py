@@ -76,7 +76,7 @@ query HistoryPage($entity: String!, $project: String!, $run: String!, $minStep: 
 
 
 def matches(address: str) -> bool:
-    """Whether an address is one of a project of W&B."""
+    """Say whether an address is one of a project of W&B."""
     return address.startswith(SCHEME)
 
 

@@ -26,7 +26,7 @@ _STATES = {0: RunStatus.FINISHED, 255: RunStatus.KILLED}  # exit code; others fa
 
 
 def matches(address: str) -> bool:
-    """Whether a path is a file of W&B, a folder of one run or of several, or the folder above that."""
+    """Say whether a path is a file of W&B, a folder of one run or of several, or the folder above that."""
     path = Path(address)
     return (path.is_file() and path.suffix == _ENDING) or (path.is_dir() and next(_files(path), None) is not None)
 

@@ -38,7 +38,7 @@ class WandbServer:
 
     @classmethod
     def of_environment(cls, place: str) -> WandbServer:
-        """The server of WANDB_BASE_URL with the key of WANDB_API_KEY or of netrc.
+        """Return the server of WANDB_BASE_URL with the key of WANDB_API_KEY or of netrc.
 
         Raises:
             StoreError: there is no key.

@@ -55,7 +55,7 @@ class WandbRun:
 
     @property
     def source_id(self) -> str:
-        """The same from the server and from a folder."""
+        """Return the id in the source, the same from the server and from a folder."""
         return f"wandb:{self.project}/{self.run_id}"  # a folder need not say of whom the project is
 
     def saw(self, seconds: Any) -> None:
@@ -129,7 +129,7 @@ def imported(facts: WandbRun, points: Iterable[MetricPoint], notes: list[str]) -
 
 
 def points_of_row(row: Mapping[str, Any], facts: WandbRun) -> Iterator[MetricPoint]:
-    """The numbers of one row of a history, at its step and time."""
+    """Yield the numbers of one row of a history, at its step and time."""
     step, seconds = row.get("_step"), row.get("_timestamp")
     if not _is_number(step) or not abs(step) < 2**63:
         return

@@ -221,7 +221,7 @@ def _is_equal_address(recorded: str, storage: str) -> bool:
 
 
 def searches_of(unit: Unit) -> Iterator[tuple[int, Sequence[TrialFacts]]]:
-    """The study id and the trials of the search, and of the confirmation."""
+    """Yield the study id and the trials of the search, and of the confirmation."""
     if unit.search is not None:
         yield unit.search.study_id, unit.trials
     if unit.confirmation is not None:
@@ -229,11 +229,11 @@ def searches_of(unit: Unit) -> Iterator[tuple[int, Sequence[TrialFacts]]]:
 
 
 def trial_words(unit: Unit, study_id: int, trial: TrialFacts) -> str:
-    """A trial, as a person finds it."""
+    """Name a trial so that a person finds it."""
     is_fresh = unit.confirmation is not None and study_id == unit.confirmation.study_id
     return f"{'confirmation, trial' if is_fresh else 'trial'} {trial.number}"
 
 
 def named(run: RunFacts) -> str:
-    """A run, as a person finds it."""
+    """Name a run so that a person finds it."""
     return f"run {run.run_id} ({run.role if run.role in SWEEP_ROLES else run.name})"

@@ -29,7 +29,7 @@ _HUGE = 1e300  # MLflow stores the largest float in the place of infinity
 
 
 def curves_wanted(unit: Unit, record: RecordFacts) -> tuple[list[str], list[str]]:
-    """Ids of runs and names of metrics of which the curves are compared."""
+    """Return ids of runs and names of metrics of which the curves are compared."""
     if unit.sweep is None:
         return [], []
     runs = [str(one["run_id"]) for _, _, one in told_replicates(unit) if one["outcome"] == Outcome.FINISHED]

@@ -35,7 +35,7 @@ KINDS: Mapping[str, str] = {
 
 @dataclass(frozen=True, kw_only=True)
 class RecordChange:
-    """One change of a run.
+    """Holds one change of a run.
 
     Attributes:
         run_id: of it.
@@ -54,7 +54,7 @@ class RecordChange:
 
 @dataclass(frozen=True, kw_only=True)
 class SearchChange:
-    """One change of a search, of one kind.
+    """Holds one change of a search, of one kind.
 
     Attributes:
         how: give back, remove lease, wait again (`runs`), values, leave, drop confirmed (`trials`).
@@ -75,14 +75,14 @@ class SearchChange:
 
 @dataclass(frozen=True, kw_only=True)
 class FileChange:
-    """A file or a folder that goes."""
+    """Names a file or a folder that goes."""
 
     path: Path
 
 
 @dataclass(frozen=True, kw_only=True)
 class PointChange:
-    """Equal points of which one stays; without a point, a latest value that is to be the last point's."""
+    """Names equal points of which one stays; without a point, a latest value that is to be the last point's."""
 
     run_id: str
     key: str
@@ -91,7 +91,7 @@ class PointChange:
 
 @dataclass(frozen=True, kw_only=True)
 class MetricChange:
-    """A metric of a run that has one point gets another value."""
+    """Gives another value to a metric of a run that has one point."""
 
     run_id: str
     key: str
@@ -102,14 +102,14 @@ class MetricChange:
 
 @dataclass(frozen=True, kw_only=True)
 class DeletedSearch:
-    """A search that goes as a whole."""
+    """Names a search that goes as a whole."""
 
     study_id: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class LostArtifact:
-    """An artifact that goes: what it says is not true any more."""
+    """Names an artifact that goes: what it says is not true any more."""
 
     run_id: str
     path: str
@@ -147,5 +147,5 @@ class Damage:
 
     @property
     def plain(self) -> dict[str, Any]:
-        """As JSON has it."""
+        """Return the damage as JSON has it."""
         return {key: getattr(self, key) for key in ("kind", "sweep", "what", "why", "repair", "way_out")}

@@ -188,7 +188,7 @@ def _confirmations(search: SearchFacts) -> Iterator[Damage]:
 
 
 def chosen_of(every: Sequence[Unit], names: Collection[str], *, uri: str, storage: str) -> list[Unit]:
-    """The sweeps that are named, each with its later stages; all where none is."""
+    """Return the sweeps that are named, each with its later stages; all if none is named."""
     chosen: list[Unit] = []
     for name in names:
         found = [one for one in every if name in (one.name, one.run_id)]

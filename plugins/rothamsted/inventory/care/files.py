@@ -30,7 +30,7 @@ _MODEL_FOLDER = re.compile(r"m-[0-9a-f]{32}")
 
 
 def check_files(unit: Unit, record: RecordFacts, *, uri: str) -> Iterator[Damage]:
-    """The sweep's file, what was published of it, and the models of its runs."""
+    """Check the sweep's file, what was published of it, and the models of its runs."""
     run = unit.run
     if run is None or run.is_deleted:
         return
@@ -192,7 +192,7 @@ def check_undelivered(home: Path, *, uri: str) -> Iterator[Damage]:
 
 
 def is_of_living(path: Path) -> bool:
-    """Whether the process that writes a file still lives: it holds its lock."""
+    """Say whether the process that writes a file still lives: it holds its lock."""
     try:
         with path.open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -33,7 +33,7 @@ _OF_POPULATION = "members"  # a population's folder has no trial's number in its
 
 @dataclass(frozen=True, kw_only=True)
 class Leftover:
-    """Something that nothing needs.
+    """Names something that nothing needs.
 
     Attributes:
         what: in words: of which sweep, and why it may go.
@@ -112,7 +112,7 @@ def remove(one: Leftover, *, uri: str) -> None:
 
 
 def needed_trials(unit: Unit, every: Sequence[Unit]) -> frozenset[str]:
-    """The keys of trials whose checkpoints are needed: "17", "confirm-3"; "*" of all."""
+    """Return the keys of trials whose checkpoints are needed: "17", "confirm-3"; "*" of all."""
     retries = unit.sweep.execution.retries if unit.sweep is not None else 0
     found = set()
     for prefix, trials in (("", unit.trials), ("confirm-", unit.fresh)):
@@ -220,6 +220,6 @@ def _is_quiet(folder: Path) -> bool:
 
 
 def size_of(path: Path) -> int:
-    """Bytes of a file, or of all files in a folder."""
+    """Return the bytes of a file, or of all files in a folder."""
     every = path.rglob("*") if path.is_dir() else (path,)
     return sum(one.stat().st_size for one in every if one.is_file())

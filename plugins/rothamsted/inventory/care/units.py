@@ -48,19 +48,19 @@ class Unit:
 
     @property
     def run_id(self) -> str:
-        """Of its own run, as the search has it; else as the record has it."""
+        """Return the id of its own run, as the search has it; else as the record has it."""
         if self.search is not None:
             return own_run_id(self.search)
         return self.run.run_id if self.run is not None else ""
 
     @property
     def study_ids(self) -> list[int]:
-        """Of its searches."""
+        """Return the ids of its searches."""
         return [one.study_id for one in (self.search, self.confirmation) if one is not None]
 
     @cached_property
     def sweep(self) -> Sweep | None:
-        """Its resolved file; None: this version cannot read it."""
+        """Return its resolved file; None: this version cannot read it."""
         if self.search is None:
             return None
         try:
@@ -70,12 +70,12 @@ class Unit:
 
     @property
     def is_passed(self) -> bool:
-        """Whether it is a stage whose next one has been decided: no command trains anything of it again."""
+        """Say whether it is a stage whose next one has been decided: no command trains anything of it again."""
         return self.search is not None and tags.NEXT_STAGE in self.search.attributes
 
     @cached_property
     def named(self) -> frozenset[str]:
-        """The ids of all runs that the search names."""
+        """Return the ids of all runs that the search names."""
         found = {self.run_id}
         for trial in (*self.trials, *self.fresh):
             found.add(str(trial.attributes.get(tags.RUN_ID, "")))
@@ -86,18 +86,18 @@ class Unit:
 
     @property
     def confirmed(self) -> Mapping[str, Mapping[str, Any]]:
-        """Trial of the search -> the result of its confirmation, of those that are closed."""
+        """Map each trial of the search to the result of its confirmation, for those that are closed."""
         return {} if self.confirmation is None else self.confirmation.attributes.get(tags.CONFIRMED, {})
 
 
 def own_run_id(search: ListedSearch) -> str:
-    """The id of a sweep's run, also of one whose start was killed before it was over; empty: it has none yet."""
+    """Return the id of a sweep's run, also of one whose start was killed before it was over; empty: it has none yet."""
     said = search.attributes
     return str(said.get(tags.RUN_ID) or said.get(tags.OPENING, {}).get("run_id", ""))
 
 
 def units_of(search: SearchFacts, record: RecordFacts, *, is_alive: Callable[[str], bool]) -> list[Unit]:
-    """Every sweep, stage and contest that one of both databases has, in the order of the searches."""
+    """List every sweep, stage and contest that one of both databases has, in the order of the searches."""
     confirmations = {
         one.attributes[tags.CONFIRMATION_OF]: one for one in search.searches if tags.CONFIRMATION_OF in one.attributes
     }
@@ -156,7 +156,7 @@ def _holder(one: ListedSearch, trials: Sequence[TrialFacts], now: float, is_aliv
 
 
 def is_held(trial: TrialFacts, now: float, is_alive: Callable[[str], bool]) -> bool:
-    """Whether a living process holds a trial."""
+    """Say whether a living process holds a trial."""
     lease = json.loads(trial.lease) if trial.lease else {}
     try:
         return bool(lease.get("worker")) and lease["expires"] > now and is_alive(lease["worker"])

@@ -71,7 +71,7 @@ ConstraintText = Annotated[str, AfterValidator(_constraint)]
 
 
 class PolicyObjective(BaseModel):
-    """What a better model is better in.
+    """Says by which metric a model is better.
 
     Attributes:
         metric: the objective of the sweeps that this policy judges.
@@ -85,7 +85,7 @@ class PolicyObjective(BaseModel):
 
 
 class Aliases(BaseModel):
-    """MLflow aliases of the registered model.
+    """Names the MLflow aliases of the registered model.
 
     Attributes:
         champion: of the version in use.
@@ -99,7 +99,7 @@ class Aliases(BaseModel):
 
 
 class Policy(BaseModel):
-    """When a version of a registered model becomes its champion: a policy file, checked and with its defaults.
+    """Says when a version of a registered model becomes its champion: a policy file, checked and with its defaults.
 
     Attributes:
         model: the registered model.

@@ -163,7 +163,7 @@ def _against(
             samples = comparison.samples
             are_pairs = TESTS[samples.test].is_paired
             ruling = _shortcoming(challenger, policy, samples.n_each[0], results, are_pairs=are_pairs)
-            ruling = ruling or _compared(challenger, champion, policy, comparison, is_paired)
+            ruling = ruling or _compared(champion, policy, comparison, is_paired)
         verdicts.append(_verdict(ruling, champion, policy, comparison, results, is_paired))
         merits.append(math.nan if comparison is None else comparison.improvement)
     return verdicts, merits
@@ -207,9 +207,7 @@ def _shortcoming(
     return None
 
 
-def _compared(
-    challenger: Evidence, champion: Evidence, policy: Policy, comparison: ChallengerComparison, is_paired: bool
-) -> _Ruling:
+def _compared(champion: Evidence, policy: Policy, comparison: ChallengerComparison, is_paired: bool) -> _Ruling:
     """Decide by the comparison, for a challenger that has no shortcoming of its own."""
     samples = comparison.samples
     details = (

@@ -34,7 +34,7 @@ class JudgedCandidate:
     recorded: RecordedVerdict  # the verdict as the version carries it
 
 
-def section(entries: Sequence[JudgedCandidate], judgement: Judgement, candidates: Candidates) -> str:
+def section(entries: Sequence[JudgedCandidate], judgement: Judgement) -> str:
     """Return the section of the sweep's report: policy, champion, and a verdict for each candidate."""
     policy = judgement.policy
     against = f"version {judgement.champion.version}" if judgement.champion is not None else "none"
@@ -47,13 +47,13 @@ def section(entries: Sequence[JudgedCandidate], judgement: Judgement, candidates
         "",
     ]
     for entry in entries:
-        lines += [f"### Version {entry.version}: {entry.verdict.decision}", "", *_body(entry, judgement), ""]
+        lines += [f"### Version {entry.version}: {entry.verdict.decision}", "", *_body(entry), ""]
     return "\n".join(lines)
 
 
-def description(entry: JudgedCandidate, judgement: Judgement) -> str:
+def description(entry: JudgedCandidate) -> str:
     """Return the text on top of a version's page."""
-    return "\n".join([f"## {entry.verdict.decision.capitalize()}", "", *_body(entry, judgement), ""])
+    return "\n".join([f"## {entry.verdict.decision.capitalize()}", "", *_body(entry), ""])
 
 
 def artifact(entry: JudgedCandidate, judgement: Judgement, candidates: Candidates) -> str:
@@ -81,7 +81,7 @@ def when(at_ms: int) -> str:
     return datetime.fromtimestamp(at_ms / 1000, tz=UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
-def _body(entry: JudgedCandidate, judgement: Judgement) -> list[str]:
+def _body(entry: JudgedCandidate) -> list[str]:
     verdict, evidence = entry.verdict, entry.evidence
     label = markdown(evidence.label).replace("`", "'")
     lines = [f"`{label}`", "", *(f"- {markdown(reason)}" for reason in verdict.reasons), ""]

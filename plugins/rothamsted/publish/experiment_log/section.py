@@ -60,7 +60,7 @@ class LogSection:
 
     @property
     def text(self) -> str:
-        """The section as it stands in the file, with the marks by which it is found again."""
+        """Return the section as it stands in the file, with the marks by which it is found again."""
         own = _digest(self)
         changes = [f"- {line}" for line in self.changes] or [UNCHANGED]
         lines = [
@@ -91,7 +91,7 @@ class LogSection:
 def section_of(
     analysis: Analysis, *, uri: str, hypothesis: str | None = None, defaults: Mapping[str, Any] | None = None
 ) -> LogSection:
-    """The section of a sweep.
+    """Return the section of a sweep.
 
     Args:
         analysis: Of the sweep, as far as it is.

@@ -31,7 +31,7 @@ _ASSUMES: Mapping[str, str] = {
 
 
 def checklist(analysis: Analysis, compute: Compute) -> str:
-    """Both items as a page of Markdown: each question of the guidelines with its answer.
+    """Write both items as a page of Markdown: each question of the guidelines with its answer.
 
     Args:
         analysis: The analysis with the intervals.

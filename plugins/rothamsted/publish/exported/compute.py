@@ -47,7 +47,7 @@ class Compute:
 
     @property
     def total(self) -> float:
-        """Seconds of all runs together."""
+        """Return seconds of all runs together."""
         return math.fsum(one for of_outcome in self.seconds.values() for one in of_outcome)
 
 

@@ -35,7 +35,7 @@ FIGURES = "figures"
 
 @dataclass(frozen=True, kw_only=True)
 class Written:
-    """A part of an export: a file of it, or the reason why there is none.
+    """Names a part of an export: a file of it, or the reason why there is none.
 
     Attributes:
         part: of PARTS.

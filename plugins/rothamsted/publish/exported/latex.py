@@ -50,7 +50,7 @@ _HAVE_CAPITAL = {"GAMMA", "DELTA", "THETA", "LAMDA", "XI", "PI", "SIGMA", "UPSIL
 
 
 def latex(text: str) -> str:
-    r"""Text as LaTeX sets it; letters that LaTeX does not know by itself stay as they are.
+    r"""Write text as LaTeX sets it; letters that LaTeX does not know by itself stay as they are.
 
     Example:
         >>> latex("50% of val_loss & λ")
@@ -65,7 +65,7 @@ def latex(text: str) -> str:
 
 
 def latex_table(table: DataTable, label: str, comment: str = "") -> str:
-    r"""A table as a float with booktabs' rules: `\input` it. Notes stand below it.
+    r"""Write a table as a float with booktabs' rules: `\input` it. Notes stand below it.
 
     Args:
         table: Whose texts are escaped here.

@@ -9,7 +9,7 @@ from rothamsted.reporting.parts import DataTable
 
 
 def markdown_table(table: DataTable) -> str:
-    """A table with its caption above and its notes below; no text in it makes a link, a tag or another cell."""
+    """Write a table with its caption above and its notes below; no text in it makes a link, a tag or another cell."""
     lines = [
         markdown(table.caption),
         "",

@@ -11,12 +11,12 @@ from rothamsted.publish.exported.references import references
 
 
 def methods_latex(found: Sequence[Procedure]) -> str:
-    r"""The sentences with `\cite`, for a document with references.bib."""
+    r"""Write the sentences with `\cite`, for a document with references.bib."""
     return "\n".join(_with_citation(latex(one.text), f"~\\cite{{{','.join(one.cites)}}}", one) for one in found) + "\n"
 
 
 def methods_markdown(found: Sequence[Procedure]) -> str:
-    """The sentences with citations as pandoc reads them, and the sources below."""
+    """Write the sentences with citations as pandoc reads them, and the sources below."""
     lines = [
         _with_citation(markdown(one.text), f" [{'; '.join(f'@{key}' for key in one.cites)}]", one) for one in found
     ]

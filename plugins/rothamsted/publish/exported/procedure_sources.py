@@ -108,7 +108,7 @@ OTHERS: Mapping[str, tuple[str, ...]] = {
 
 
 def sources_by_procedure() -> dict[str, dict[str, tuple[str, ...]]]:
-    """Heading -> procedure in words -> its sources; those without any are left out."""
+    """Return the sources of each procedure, named in words, under its heading; procedures without any are left out."""
     worded = {"Search": {**SAMPLERS, **PRUNERS}, "Intervals": INTERVALS}
     found = {heading: {words: keys for words, keys in rows.values() if keys} for heading, rows in worded.items()}
     found["Which is best"] = {f"`{name}`: {words}": keys for name, (words, keys) in BEST.items()}

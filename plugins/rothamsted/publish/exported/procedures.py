@@ -28,7 +28,7 @@ from rothamsted.wording import count, joined, level_percent, number
 
 @dataclass(frozen=True, kw_only=True)
 class Procedure:
-    """One procedure.
+    """Describes one procedure.
 
     Attributes:
         text: a sentence or more.
@@ -58,7 +58,7 @@ def procedures(analysis: Analysis) -> list[Procedure]:
 
 
 def cited(found: Iterable[Procedure]) -> list[str]:
-    """The keys of all sources, in the order of their first citation."""
+    """Return the keys of all sources, in the order of their first citation."""
     return list(dict.fromkeys(key for one in found for key in one.cites))
 
 
@@ -127,7 +127,10 @@ def _intervals(analysis: Analysis) -> Iterator[Procedure]:
 
 
 def interval_words(method: str) -> tuple[str, tuple[str, ...]]:
-    """How intervals of a method are made, in words, and its sources; one of another package is called by its name."""
+    """Say in words how intervals of a method are made, and name its sources.
+
+    One of another package is called by its name.
+    """
     if method.startswith("trimmed"):
         return INTERVALS["trimmed"]
     return INTERVALS.get(method, (f"the method {method}", ()))

@@ -15,7 +15,7 @@ _ACCENTS = {r"{\v{s}}": "š", r"{\"o}": "ö", r"{\=a}": "ā"}
 
 @dataclass(frozen=True, kw_only=True)
 class Reference:
-    """One source.
+    """Holds one source.
 
     Attributes:
         key: under which it is cited, such as holm1979.
@@ -29,7 +29,7 @@ class Reference:
 
     @property
     def names(self) -> str:
-        """The last names of the authors: "Hodges and Lehmann"; of more than three the first and "and others"."""
+        """Return the last names of the authors: "Hodges and Lehmann"; of more than three the first and "and others"."""
         last = [_plain(one).partition(",")[0] for one in self.fields["author"].split(" and ")]
         if len(last) > 3:
             return f"{last[0]} and others"
@@ -38,7 +38,7 @@ class Reference:
 
     @property
     def line(self) -> str:
-        """The source in a line of text: who, when, what, where."""
+        """Write the source in a line of text: who, when, what, where."""
         own = {name: _plain(value) for name, value in self.fields.items()}
         where = next((own[name] for name in ("journal", "booktitle", "publisher", "school", "note") if name in own), "")
         place = own.get("volume", "") + (f"({own['number']})" if "number" in own else "")
@@ -50,7 +50,7 @@ class Reference:
 
 @cache
 def references() -> Mapping[str, Reference]:
-    """Every source by its key, in alphabetical order."""
+    """Return every source by its key, in alphabetical order."""
     text = (files("rothamsted") / "publish" / "exported" / "references.bib").read_text(encoding="utf-8")
     return {
         found["key"]: Reference(
@@ -63,7 +63,7 @@ def references() -> Mapping[str, Reference]:
 
 
 def bibtex_of(keys: Iterable[str]) -> str:
-    """The entries of some sources as a BibTeX file, in alphabetical order, each once."""
+    """Return the entries of some sources as a BibTeX file, in alphabetical order, each once."""
     known = references()
     return "\n\n".join(known[key].bibtex for key in sorted(set(keys))) + "\n"
 

@@ -17,7 +17,7 @@ known to be right: [statistics.md](statistics.md).
 
 
 def page() -> str:
-    """The whole page: sources by procedure, then each source in a line."""
+    """Write the whole page: sources by procedure, then each source in a line."""
     known = references()
     parts = [_HEAD]
     for heading, rows in sources_by_procedure().items():

@@ -55,7 +55,7 @@ def write_tables(analysis: Analysis, folder: Path, curves: Mapping[str, Mapping[
 
 
 def parameters_table(dataset: Dataset) -> Table:
-    """One row a condition: its number, and the value of each parameter that is searched or the same in all."""
+    """Make one row a condition: its number, and the value of each parameter that is searched or the same in all."""
     names = [factor.name for factor in dataset.factors]
     fixed = {name: value for name, value in dataset.fixed.items() if name not in names}
     titles = [f"{name} (parameter)" if name == COLUMNS[0] else name for name in (*names, *fixed)]
@@ -64,7 +64,7 @@ def parameters_table(dataset: Dataset) -> Table:
 
 
 def arrow_table(table: Table) -> pa.Table:
-    """A table of Arrow: whole numbers, numbers, truths or text by column; a column of several kinds is text."""
+    """Make a table of Arrow: whole numbers, numbers, truths or text by column; a column of several kinds is text."""
     columns = [_array([row[place] for row in table.rows]) for place in range(len(table.columns))]
     return pa.table(columns, names=list(table.columns))
 

@@ -43,7 +43,7 @@ class IndexRow:
 
 
 def index_row(analysis: Analysis, page: str) -> IndexRow:
-    """The row of one analysis.
+    """Return the row of one analysis.
 
     Args:
         analysis: Of the sweep.

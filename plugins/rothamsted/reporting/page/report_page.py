@@ -96,7 +96,7 @@ def _chart(analysis: Analysis) -> IntervalChart | None:
 
 
 def draw(name: str, render: Render) -> Figure | LeftOut:
-    """One figure, or the reason why there is none."""
+    """Draw one figure, or say why there is none."""
     title, caption = name.replace("_", " ").capitalize(), ""
     try:
         drawn = render(name)
@@ -120,7 +120,7 @@ def fill(template: str, **values: Any) -> str:
 
 
 def breakable(name: str) -> Markup:
-    """A name that a narrow column may break after a dot, an underscore or a slash."""
+    """Return a name that a narrow column may break after a dot, an underscore or a slash."""
     return Markup(re.sub(r"([._/])(?=\w)", r"\1<wbr>", str(escape(name))))
 
 

@@ -2,10 +2,9 @@
 
 from rothamsted.catalog import PLOTS
 from rothamsted.reporting.plots.contract import NotApplicable, Plot, PlotOptions
-from rothamsted.reporting.plots.render import FORMATS, Rendered, drawn, render, render_files, render_svg
+from rothamsted.reporting.plots.render import Rendered, drawn, render, render_files, render_svg
 
 __all__ = [
-    "FORMATS",
     "PLOTS",
     "NotApplicable",
     "Plot",

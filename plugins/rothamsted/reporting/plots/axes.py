@@ -20,7 +20,7 @@ MOST_TICKS = 7  # levels that are labelled one by one
 
 @dataclass(frozen=True, kw_only=True)
 class FactorAxis:
-    """One factor along an axis."""
+    """Holds one factor along an axis."""
 
     name: str
     kind: Literal["linear", "log", "category"]
@@ -33,7 +33,7 @@ class FactorAxis:
 
     @property
     def places(self) -> list[float]:
-        """Where each level lies."""
+        """Say where each level lies."""
         return [self.position(key) for key in self.keys]
 
 

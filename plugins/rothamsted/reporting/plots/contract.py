@@ -61,12 +61,12 @@ class Plot:
 
 
 def of_function(name: str, draw: Callable[[Any, Figure], None]) -> Plot:
-    """A plot of one function, which draws an analysis into a matplotlib figure."""
+    """Make a plot of one function, which draws an analysis into a matplotlib figure."""
     return Plot(title=name.replace("_", " ").capitalize(), draw=draw)
 
 
 def words(count: int, noun: str) -> str:
-    """`1 condition`, `2 conditions`."""
+    """Write `1 condition`, `2 conditions`."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 

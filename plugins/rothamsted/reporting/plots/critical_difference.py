@@ -1,4 +1,4 @@
-"""Draw Demšar's diagram: conditions by mean rank over tasks, and which ones cannot be told apart.
+"""Draw Demšar's diagram: conditions by mean rank over tasks, and which ones do not differ significantly.
 
 Demšar (2006), JMLR 7, section 3.2.4.
 """
@@ -30,7 +30,7 @@ BAR = 0.1  # inches between two bars
 
 @dataclass(frozen=True, kw_only=True)
 class RankDiagram:
-    """Conditions by mean rank, best first."""
+    """Holds conditions by mean rank, best first."""
 
     labels: tuple[str, ...]
     mean_ranks: tuple[float, ...]

@@ -32,7 +32,7 @@ from rothamsted.reporting.plots.view import (
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """Scores along one factor at one level of another."""
+    """Holds scores along one factor at one level of another."""
 
     label: str
     x: np.ndarray  # (point,) as the axis lays the levels out, rising
@@ -45,7 +45,7 @@ class Line:
 
 @dataclass(frozen=True, kw_only=True)
 class Lines:
-    """All lines of one figure."""
+    """Holds all lines of one figure."""
 
     x: FactorAxis
     group: FactorAxis | None

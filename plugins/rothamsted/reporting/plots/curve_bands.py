@@ -20,7 +20,7 @@ MOST_POINTS = 300  # of one drawn curve: more than a column can show
 
 @dataclass(frozen=True, kw_only=True)
 class PlainCurve:
-    """A curve without an interval."""
+    """Holds a curve without an interval."""
 
     x: np.ndarray  # (point,) rising
     y: np.ndarray  # (point,) finite
@@ -77,17 +77,15 @@ def computed(analysis: Analysis, number: int, metric: str, axis: Axis, smooth: S
     )
 
 
-def replicates_of(
-    analysis: Analysis, number: int, metric: str, axis: Axis, smooth: Smooth | None = None
-) -> tuple[PlainCurve, ...]:
-    """The curve of each replicate of a condition that finished."""
-    curves = curves_of(members_of(analysis.dataset)[number], metric, axis, smooth)
+def replicates_of(analysis: Analysis, number: int, metric: str, axis: Axis) -> tuple[PlainCurve, ...]:
+    """Return the curve of each replicate of a condition that finished."""
+    curves = curves_of(members_of(analysis.dataset)[number], metric, axis)
     kept = [(x[np.isfinite(y)], y[np.isfinite(y)]) for x, y in curves]
     return tuple(PlainCurve(x=x[thinned(len(x))], y=y[thinned(len(x))]) for x, y in kept if len(x) > 1)
 
 
 def finite(band: Band) -> Band:
-    """The points of a band with a finite mean and a finite x."""
+    """Return the points of a band with a finite mean and a finite x."""
     is_finite = np.isfinite(band.mean) & np.isfinite(band.x)
     return replace(band, **{name: getattr(band, name)[is_finite] for name in ("x", "mean", "low", "high", "n")})
 

@@ -45,7 +45,7 @@ MOST_BANDS = 5  # where no number is asked for: more bands than that lie over ea
 
 @dataclass(frozen=True, kw_only=True)
 class ConditionCurve:
-    """One condition along training."""
+    """Holds one condition along training."""
 
     condition: int
     label: str
@@ -61,7 +61,7 @@ class ConditionCurve:
 
 @dataclass(frozen=True, kw_only=True)
 class Curves:
-    """The best conditions along training, best first."""
+    """Holds the best conditions along training, best first."""
 
     metric: str
     x_label: str
@@ -112,7 +112,7 @@ def curves_data(analysis: Analysis, options: PlotOptions, *, axis: Axis) -> Curv
 
 
 def by_time_data(analysis: Analysis, options: PlotOptions) -> Curves:
-    """The curves along training time.
+    """Return the curves along training time.
 
     Raises:
         NotApplicable: As `curves_data`; or another axis is asked for, which the plot of curves shows.

@@ -24,7 +24,7 @@ FAR = 12.0  # a row further out than this many times the middle one is cut at th
 
 @dataclass(frozen=True, kw_only=True)
 class Differences:
-    """Differences from a reference, best condition first."""
+    """Holds differences from a reference, best condition first."""
 
     metric: str
     reference: str  # the condition that was named

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class BestByBudget:
-    """Curves of the searches that can have one."""
+    """Holds curves of the searches that can have one."""
 
     metric: str
     labels: tuple[str, ...]

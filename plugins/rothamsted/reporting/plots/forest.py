@@ -37,7 +37,7 @@ BETWEEN = " · "  # values of a condition that share a column
 
 @dataclass(frozen=True, kw_only=True)
 class ForestRow:
-    """One condition, or the same on fresh seeds."""
+    """Holds one condition, or the same on fresh seeds."""
 
     condition: int
     cells: tuple[str, ...]  # its values, by the columns of the forest
@@ -56,7 +56,7 @@ class ForestRow:
 
 @dataclass(frozen=True, kw_only=True)
 class Forest:
-    """Means with intervals and verdicts, best condition first."""
+    """Holds means with intervals and verdicts, best condition first."""
 
     metric: str
     label: str  # of the axis
@@ -76,7 +76,7 @@ class Forest:
 
     @property
     def conditions(self) -> tuple[int, ...]:
-        """The conditions in their order, each once."""
+        """Return the conditions in their order, each once."""
         return tuple(row.condition for row in self.rows if not row.is_fresh)
 
     @property

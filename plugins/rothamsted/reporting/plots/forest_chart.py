@@ -26,7 +26,7 @@ EDGE = 0.02  # share of the axis that is left free at each end
 
 
 def chart_of(data: Forest) -> IntervalChart:
-    """The forest as a chart of a page."""
+    """Return the forest as a chart of a page."""
     rows = data.rows[:MOST_ROWS]
     n_shown = len(rows) if len(rows) <= IN_SIGHT + 2 else IN_SIGHT
     hidden = len(data.rows) - len(rows)

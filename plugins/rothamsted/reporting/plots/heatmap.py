@@ -35,7 +35,7 @@ MOST_WRITTEN = 60  # cells that carry their number
 
 @dataclass(frozen=True, kw_only=True)
 class Heatmap:
-    """One number a cell; rows are levels of y, columns levels of x."""
+    """Holds one number a cell; rows are levels of y, columns levels of x."""
 
     label: str  # of the metric
     x: FactorAxis

@@ -30,7 +30,7 @@ MOST_BARS = 60
 
 @dataclass(frozen=True, kw_only=True)
 class Fresh:
-    """The estimate of the winner on seeds that the search never saw."""
+    """Holds the estimate of the winner on seeds that the search never saw."""
 
     mean: float
     low: float
@@ -40,7 +40,7 @@ class Fresh:
 
 @dataclass(frozen=True, kw_only=True)
 class SearchHistory:
-    """Condition means by trial number."""
+    """Holds condition means by trial number."""
 
     metric: str
     trials: np.ndarray  # (condition,) rising

@@ -35,7 +35,7 @@ MOST_BARS = 15
 
 @dataclass(frozen=True, kw_only=True)
 class Importance:
-    """Factors, the most important first."""
+    """Holds factors, the most important first."""
 
     metric: str
     factors: tuple[str, ...]

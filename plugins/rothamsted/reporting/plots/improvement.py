@@ -23,7 +23,7 @@ MOST_ROWS = 25
 
 @dataclass(frozen=True, kw_only=True)
 class Improvements:
-    """The best condition against each other one, best first."""
+    """Holds the comparisons of the best condition with each other one, best first."""
 
     first: str
     labels: tuple[str, ...]

@@ -45,7 +45,7 @@ def fixed_numbers(values: Sequence[float], digits: int = 3) -> list[str]:
 
 
 def clean(text: Any) -> str:
-    """One line without control characters: what XML and a figure can hold, whatever a run was named."""
+    """Return one line without control characters: what XML and a figure can hold, whatever a run was named."""
     line = " ".join(str(text).split())
     return "".join(c if c.isprintable() and not 0xD800 <= ord(c) <= 0xDFFF else "\ufffd" for c in line)
 
@@ -92,7 +92,7 @@ def seconds_unit(most: float) -> tuple[float, str]:
 
 
 def percent(level: float) -> str:
-    """`95 %`."""
+    """Write `95 %`."""
     return f"{100 * level:.6g} %"
 
 

@@ -1,4 +1,4 @@
-"""Give all figures one look: colours that colour-blind readers can tell apart, sizes, legends, intervals.
+"""Give all figures one look: colours that colour-blind readers can distinguish, sizes, legends, intervals.
 
 Colours: Okabe & Ito (2008), Color Universal Design; ordered levels and surfaces: viridis.
 """
@@ -120,22 +120,6 @@ def legend_below(figure: Figure, handles: Sequence[Any], labels: Sequence[str], 
         handlelength=2.6,
         columnspacing=1.6,
         borderaxespad=0.2,
-    )
-
-
-def note(axes: Any, text: str, *, corner: str = "upper right") -> None:
-    """Write a short remark into a corner of the axes, on a white ground."""
-    vertical, horizontal = corner.split()
-    axes.text(
-        0.985 if horizontal == "right" else 0.015,
-        0.975 if vertical == "upper" else 0.03,
-        text,
-        transform=axes.transAxes,
-        ha=horizontal,
-        va="top" if vertical == "upper" else "bottom",
-        fontsize=SMALL,
-        color="#404040",
-        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1.5},
     )
 
 

@@ -35,7 +35,7 @@ ABSENT_PLACE = -0.12  # below the axis: the factor does not apply
 
 @dataclass(frozen=True, kw_only=True)
 class Vertical:
-    """One vertical axis, from 0 at the bottom to 1 at the top."""
+    """Holds one vertical axis, from 0 at the bottom to 1 at the top."""
 
     name: str
     ticks: tuple[float, ...]
@@ -44,7 +44,7 @@ class Vertical:
 
 @dataclass(frozen=True, kw_only=True)
 class Parallel:
-    """Lines through the axes of factors, and last that of the metric."""
+    """Holds lines through the axes of factors, and last that of the metric."""
 
     verticals: tuple[Vertical, ...]
     lines: np.ndarray  # (condition, axis) in [0, 1]; ABSENT_PLACE where a factor does not apply; best condition last

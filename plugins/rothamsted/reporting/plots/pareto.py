@@ -29,7 +29,7 @@ MOST_BARS = 60
 
 @dataclass(frozen=True, kw_only=True)
 class MeasuredAxis:
-    """One measured axis: mean, low and high of each condition, (condition,)."""
+    """Holds one measured axis: mean, low and high of each condition, (condition,)."""
 
     label: str
     mean: np.ndarray
@@ -41,7 +41,7 @@ class MeasuredAxis:
 
 @dataclass(frozen=True, kw_only=True)
 class Pareto:
-    """Conditions with both metrics."""
+    """Holds conditions with both metrics."""
 
     conditions: tuple[int, ...]
     first: MeasuredAxis  # vertical: the objective

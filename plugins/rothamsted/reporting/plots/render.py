@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rothamsted.analysis.values import Analysis
-from rothamsted.catalog import FIGURE_FORMATS, PLOTS
+from rothamsted.catalog import PLOTS
 from rothamsted.errors import UserError
 from rothamsted.registries import load
 from rothamsted.remembered import remembered
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 DEFAULTS = PlotOptions()
-FORMATS = FIGURE_FORMATS
 DPI = 300  # of a PNG
 _INCH = 25.4  # mm
 _CANVASES = {
@@ -40,7 +39,7 @@ _UNSAID = {"png": ("Software",), "svg": ("Date",), "pdf": ("CreationDate", "Prod
 
 @dataclass(frozen=True, kw_only=True)
 class Rendered:
-    """One plot, ready for a page."""
+    """Holds one plot, ready for a page."""
 
     name: str
     title: str
@@ -50,7 +49,7 @@ class Rendered:
 
 @dataclass(frozen=True, kw_only=True)
 class RenderedFiles:
-    """One plot, ready for a paper."""
+    """Holds one plot, ready for a paper."""
 
     caption: str
     files: Mapping[str, bytes]  # format -> content
@@ -80,9 +79,9 @@ def _svg(name: str, data: Any) -> str:
     return tidy_svg(buffer.getvalue(), name=name, title=plot.title)
 
 
-def render_svg(name: str, analysis: Analysis, options: PlotOptions = DEFAULTS) -> str:
+def render_svg(name: str, analysis: Analysis) -> str:
     """Draw one plot as SVG; see `render`."""
-    return render(name, analysis, options).svg
+    return render(name, analysis).svg
 
 
 def render_files(
@@ -102,7 +101,7 @@ def render_files(
     Args:
         name: Name of the plot.
         analysis: What is drawn.
-        formats: Formats of FORMATS.
+        formats: formats of `catalog.FIGURE_FORMATS`.
         options: What a reader has chosen.
         width_mm: Width of the figure; None: 173 mm, the column of a report.
         dpi: Dots per inch of a PNG.

@@ -39,7 +39,7 @@ SPREAD = 0.12  # half the width over which replicates of one category are laid o
 
 @dataclass(frozen=True, kw_only=True)
 class Panel:
-    """One factor."""
+    """Holds one factor."""
 
     axis: FactorAxis
     x: np.ndarray  # (replicate,)
@@ -54,7 +54,7 @@ class Panel:
 
 @dataclass(frozen=True, kw_only=True)
 class Scatter:
-    """One panel a factor."""
+    """Holds one panel a factor."""
 
     label: str
     panels: tuple[Panel, ...]

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
-    """One schedule and the conditions that follow it."""
+    """Holds one schedule and the conditions that follow it."""
 
     label: str
     conditions: tuple[int, ...]  # best first
@@ -34,7 +34,7 @@ class Schedule:
 
 @dataclass(frozen=True, kw_only=True)
 class Schedules:
-    """The distinct schedules, in the order of their best conditions."""
+    """Holds the distinct schedules, in the order of their best conditions."""
 
     metric: str
     axis: str

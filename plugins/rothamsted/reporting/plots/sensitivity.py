@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Optimum:
-    """Where one line is best."""
+    """Says where one line is best."""
 
     group: float  # where the line's level lies on the axis of the group
     best: float  # where along x
@@ -40,7 +40,7 @@ class Optimum:
 
 @dataclass(frozen=True, kw_only=True)
 class Sensitivity:
-    """Lines relative to their own best, and where that best is."""
+    """Holds lines relative to their own best, and where that best is."""
 
     label: str  # of the vertical axis
     lines: Lines  # mean, low and high relative to the line's own best

@@ -26,7 +26,7 @@ N_SERIES = 5
 
 @dataclass(frozen=True, kw_only=True)
 class TaskProfiles:
-    """Profiles of the best conditions, best first."""
+    """Holds profiles of the best conditions, best first."""
 
     metric: str
     is_lower_better: bool

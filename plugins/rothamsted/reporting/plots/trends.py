@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Trends:
-    """Lines of one metric."""
+    """Holds lines of one metric."""
 
     label: str  # of the metric
     lines: Lines

@@ -20,7 +20,7 @@ ABSENT = object()  # the level of a factor that does not apply to a condition; N
 
 @dataclass(frozen=True, kw_only=True)
 class Score:
-    """The mean of one metric of one condition, with its interval where there is one."""
+    """Holds the mean of one metric of one condition, with its interval if there is one."""
 
     condition: int
     mean: float
@@ -47,7 +47,7 @@ def metric_of(analysis: Analysis, metric: str | None) -> str:
 
 
 def is_learning_rate(metric: str) -> bool:
-    """Whether a metric's name says that it is a learning rate."""
+    """Say whether a metric's name says that it is a learning rate."""
     return any(part.lower() in LEARNING_RATES for part in metric.replace("-", "/").replace(".", "/").split("/"))
 
 
@@ -207,7 +207,7 @@ def level_keys(factor: Factor, conditions: Mapping[int, Condition]) -> dict[int,
 
 
 def level_words(level: float) -> str:
-    """`95 % intervals`."""
+    """Write `95 % intervals`."""
     return f"{percent(level)} intervals"
 
 

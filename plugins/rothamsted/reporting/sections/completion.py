@@ -39,7 +39,7 @@ def completion(analysis: Analysis) -> tuple[Part, ...]:
 
 
 def pruned_conditions(analysis: Analysis) -> DataTable:
-    """The conditions that a pruner stopped: at which step, after how many replicates, and why."""
+    """Return the conditions that a pruner stopped: at which step, after how many replicates, and why."""
     found = [condition for condition in analysis.dataset.conditions if condition.pruned]
     labels = short_labels(analysis)
     rows = []

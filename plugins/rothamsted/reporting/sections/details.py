@@ -68,7 +68,7 @@ def effects(analysis: Analysis) -> tuple[Part, ...]:
 
 
 def tables(analysis: Analysis) -> tuple[Part, ...]:
-    """The analysis of variance and the means of the levels."""
+    """Return the analysis of variance and the means of the levels."""
     if analysis.effects is None or not analysis.effects.rows:
         return ()
     metric = analysis.dataset.objective.metric
@@ -97,7 +97,7 @@ def sensitivity(analysis: Analysis) -> tuple[Part, ...]:
 
 
 def results(analysis: Analysis) -> tuple[Part, ...]:
-    """The table of all conditions, and the other metrics of the best."""
+    """Return the table of all conditions, and the other metrics of the best."""
     if not analysis.objective:
         return gap(why(analysis, "objective", "There are no conditions to summarize."))
     parts: tuple[Part, ...] = fold_table(shown_tables.results(analysis), is_printed=False)
@@ -132,7 +132,7 @@ def provenance(analysis: Analysis) -> tuple[Part, ...]:
 
 
 def reproduce(analysis: Analysis) -> tuple[Part, ...]:
-    """The commands that make these runs again."""
+    """Return the commands that make these runs again."""
     lines = analysis.dataset.how_to_reproduce
     if not lines:
         return gap("No command is on record that would make these runs again.")
@@ -143,7 +143,7 @@ def reproduce(analysis: Analysis) -> tuple[Part, ...]:
 
 
 def fold_table(table: DataTable, *, is_printed: bool = True) -> tuple[Part, ...]:
-    """A table folded away under the words of its caption, with how many rows it has."""
+    """Fold a table away under the words of its caption, with how many rows it has."""
     return folded(
         f"Table: {table.caption.split('.')[0]} ({count(len(table.rows), 'row')})", (table,), is_printed=is_printed
     )

@@ -64,7 +64,7 @@ def _answer(analysis: Analysis) -> BestAnswer | None:
     what = "The only condition" if len(analysis.ranking) == 1 else "Best condition"
     named = f"{numbered(winner)}: {label}" if (label := short_labels(analysis).get(winner, "")) else numbered(winner)
     if again is not None and again.mean is not None:
-        words = (_search_words(analysis, again), *_other_confirmed(analysis, winner))
+        words = (_search_words(again), *_other_confirmed(analysis, winner))
         return BestAnswer(
             title=f"{what}{first}, confirmed on fresh seeds",
             name=named,
@@ -107,7 +107,7 @@ def _basis(interval: Interval | None, n: int, noun: str, what: str) -> str:
     return f"{what} of {count(interval.n, noun)} with its {level_percent(interval.level)} interval"
 
 
-def _search_words(analysis: Analysis, again: Confirmed) -> str:
+def _search_words(again: Confirmed) -> str:
     """What the search thought of the confirmed condition, and why that is not the estimate to report."""
     if again.search is None:
         return "This is the estimate to report: nothing was chosen by these seeds."

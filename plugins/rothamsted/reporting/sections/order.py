@@ -56,7 +56,7 @@ class Shown:
 
 @dataclass(frozen=True, kw_only=True)
 class SectionRow:
-    """One section: its anchor, its title, and the function that writes it."""
+    """Describes one section: its anchor, its title, and the function that writes it."""
 
     name: str
     title: str  # empty: its parts have titles of their own
@@ -150,7 +150,7 @@ SECTIONS = (
 
 
 def sections(analysis: Analysis, drawn: Sequence[Figure | LeftOut]) -> tuple[Section, ...]:
-    """Every section of the report of an analysis, those without parts left out.
+    """Return every section of the report of an analysis, those without parts left out.
 
     Args:
         analysis: What is reported.
@@ -168,5 +168,5 @@ def sections(analysis: Analysis, drawn: Sequence[Figure | LeftOut]) -> tuple[Sec
 
 
 def place_of(name: str) -> str:
-    """The section that a plot belongs to."""
+    """Return the section that a plot belongs to."""
     return next((place for place, starts in PLACES.items() if name.startswith(starts)), "plots")

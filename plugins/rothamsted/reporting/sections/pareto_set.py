@@ -95,5 +95,5 @@ def _table(analysis: Analysis, found: ParetoSet) -> DataTable:
 
 
 def found_words(found: ParetoSet) -> str:
-    """How many conditions there are in it."""
+    """Say how many conditions there are in it."""
     return f"{len(found.members)}{GAP}{'condition' if len(found.members) == 1 else 'conditions'}"

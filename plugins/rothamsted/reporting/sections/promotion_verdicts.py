@@ -17,7 +17,7 @@ FEW = 12  # seeds that are written out
 
 
 def promotions(verdicts: Sequence[Promotion]) -> tuple[Part, ...]:
-    """The verdicts in the order in which they are given; nothing where there is none."""
+    """Return the verdicts in the order in which they are given; nothing if there is none."""
     if not verdicts:
         return ()
     several = f"{len(verdicts)} verdicts are on record, the newest first. " if len(verdicts) > 1 else ""

@@ -14,7 +14,7 @@ MOST_TASKS = 12  # columns of the table of tasks; the CSV file has all
 
 
 def tasks_section(analysis: Analysis) -> tuple[Part, ...]:
-    """The tables of tasks; nothing where nothing is compared over tasks."""
+    """Return the tables of tasks; nothing if nothing is compared over tasks."""
     found = analysis.tasks
     if found is None:
         return ()

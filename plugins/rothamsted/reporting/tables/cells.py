@@ -52,13 +52,13 @@ def summary_cells(one: ConditionSummary, is_uniform: bool) -> tuple[Cell, ...]:
 
 
 def comparison_columns(level: float) -> tuple[Column, ...]:
-    """The columns of `comparison_cells`."""
+    """Return the columns of `comparison_cells`."""
     titles = ("Difference", f"{level_percent(level)} interval", "n", "p corrected", "Cohen's d", "P(better)")
     return (*columns(*titles), Column(title="Told apart"))
 
 
 def comparison_cells(row: ComparisonRow, alpha: float) -> tuple[Cell, ...]:
-    """Difference, its interval, n, corrected p, effect size, probability of improvement, and the verdict."""
+    """Return difference, its interval, n, corrected p, effect size, probability of improvement, and the verdict."""
     written = estimate(row.difference, row.low, row.high)
     effect = estimate(row.effect, row.effect_low, row.effect_high)
     verdict = "yes" if row.is_different else "no" if math.isfinite(row.p_corrected) else "unknown"
@@ -74,7 +74,7 @@ def comparison_cells(row: ComparisonRow, alpha: float) -> tuple[Cell, ...]:
 
 
 def verdict_columns(analysis: Analysis) -> tuple[Column, ...]:
-    """The columns of `verdict_cells`; none where there are no verdicts."""
+    """Return the columns of `verdict_cells`; none if there are no verdicts."""
     if analysis.best is None:
         return ()
     return (Column(title="Verdict"), *columns("Worse by"))
@@ -111,7 +111,7 @@ def better_text(found: Better | None) -> str:
 
 
 def interval_cells(interval: Interval | None) -> tuple[Cell, Cell, Cell]:
-    """Estimate, interval and n."""
+    """Return the cells of estimate, interval and n."""
     if interval is None:
         return (text(""), text(""), text(""))
     written = estimate(interval.estimate, interval.low, interval.high)
@@ -133,13 +133,13 @@ def interval_title(summaries: Iterable[ConditionSummary], level: float) -> tuple
 
 
 def methods_of(intervals: Iterable[Interval | None]) -> str:
-    """The methods and levels of some intervals, in words."""
+    """Say in words the methods and levels of some intervals."""
     kinds = dict.fromkeys((METHODS.get(one.method, one.method), one.level) for one in intervals if one)
     return " and ".join(f"{method}, {level_percent(level)}" for method, level in kinds) or "none"
 
 
 def setting_cell(values: Mapping[str, Any], name: str, digits: int) -> Cell:
-    """The value of a factor; an en dash where the factor does not apply."""
+    """Return the value of a factor; an en dash if the factor does not apply."""
     if name not in values:
         return text("")
     value, written = values[name], setting(values[name], digits)

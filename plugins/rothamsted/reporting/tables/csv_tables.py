@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -135,7 +135,7 @@ def varied_columns(dataset: Dataset) -> dict[str, str]:
 
 
 def metrics_table(analysis: Analysis) -> Table:
-    """One row for each metric other than the objective and condition, with the statistics of its final value."""
+    """Make one row for each metric other than the objective and condition, with the statistics of its final value."""
     columns = ("metric", "condition", "label", "n", *STATISTICS, *INTERVAL_COLUMNS, "is_constant", "note")
     labels = labels_by_number(analysis)
     rows = [
@@ -151,7 +151,7 @@ def metrics_table(analysis: Analysis) -> Table:
 
 
 def comparisons_table(analysis: Analysis) -> Table:
-    """One row for each condition compared with the reference: difference, interval, p-values, effect sizes."""
+    """Make one row for each condition compared with the reference: difference, interval, p-values, effect sizes."""
     fields = (
         *("n", "difference", "low", "high", "p_value", "p_corrected", "effect", "effect_low", "effect_high"),
         *("probability_better", "is_different"),
@@ -187,7 +187,7 @@ def luck_table(analysis: Analysis) -> Table:
 
 
 def effects_table(analysis: Analysis) -> Table:
-    """The analysis of variance, one row a source."""
+    """Make the table of the analysis of variance, one row a source."""
     columns = ("source", "df", "sum_squares", "f", "f_df", "error_df", "p_value", "omega_squared", "share")
     rows = analysis.effects.rows if analysis.effects else ()
     of_all = (analysis.effects.method, effects_note(analysis)) if analysis.effects else ()
@@ -205,7 +205,7 @@ def effects_note(analysis: Analysis) -> str:
 
 
 def means_table(analysis: Analysis) -> Table:
-    """The main effects: one row for each level of each factor, its mean over everything else."""
+    """Make the table of main effects: one row for each level of each factor, its mean over everything else."""
     columns = ("factor", "level", "n", "mean", "ci_low", "ci_high")
     means: tuple[LevelMean, ...] = analysis.effects.means if analysis.effects else ()
     rows = tuple((one.factor, one.level, one.n, one.mean, one.low, one.high) for one in means)
@@ -231,36 +231,24 @@ def pareto_table(analysis: Analysis) -> Table:
     return Table(name="pareto", columns=(*first, *columns, "n_resamples", "method"), rows=tuple(rows))
 
 
-TABLES: Mapping[str, Callable[[Analysis], Table]] = {
-    "conditions": conditions_table,
-    "replicates": replicates_table,
-    "metrics": metrics_table,
-    "pareto": pareto_table,
-    "comparisons": comparisons_table,
-    "luck": luck_table,
-    "effects": effects_table,
-    "means": means_table,
-}
-
-
 def conditions_by_number(analysis: Analysis) -> dict[int, Condition]:
-    """Every condition under its number."""
+    """Return every condition under its number."""
     return {condition.number: condition for condition in analysis.dataset.conditions}
 
 
 def labels_by_number(analysis: Analysis) -> dict[int, str]:
-    """Every condition's label under its number."""
+    """Return every condition's label under its number."""
     return {condition.number: condition.label for condition in analysis.dataset.conditions}
 
 
 def in_order_of_rank(analysis: Analysis, summaries: Iterable[ConditionSummary]) -> list[ConditionSummary]:
-    """Summaries of ranked conditions, best first, then the others by number."""
+    """Return summaries of ranked conditions, best first, then the others by number."""
     rank = {number: place for place, number in enumerate(analysis.ranking)}
     return sorted(summaries, key=lambda one: (rank.get(one.condition, len(rank)), one.condition))
 
 
 def outcomes_of(summaries: Iterable[ConditionSummary]) -> list[str]:
-    """The outcomes that are counted: the usual ones, then any other that occurs, in alphabetical order."""
+    """Return the outcomes that are counted: the usual ones, then any other that occurs, in alphabetical order."""
     found = {outcome for summary in summaries for outcome in summary.counts}
     return [*USUAL_OUTCOMES, *sorted(found - set(USUAL_OUTCOMES))]
 

@@ -50,7 +50,7 @@ Mark = Literal["", "best", "member", "unranked"]
 
 
 def results(analysis: Analysis) -> DataTable:
-    """The objective by condition: rank, factors, mean with interval, sd, n, how replicates ended."""
+    """Make the table of the objective by condition: rank, factors, mean with interval, sd, n, how replicates ended."""
     ordered = [one for one in in_order_of_rank(analysis, analysis.objective) if _has_mean(analysis, one)]
     shown = ordered[:MOST_ROWS]
     rank = {condition: place for place, condition in enumerate(analysis.ranking, start=1)}
@@ -125,7 +125,7 @@ def comparisons(analysis: Analysis, family: Comparisons) -> DataTable:
 
 
 def confirmed_table(confirmed: Sequence[Confirmed], analysis: Analysis) -> DataTable:
-    """The conditions that were confirmed: the estimate of the search, and that of fresh seeds."""
+    """Make the table of confirmed conditions: the estimate of the search, and that of fresh seeds."""
     labels = short_labels(analysis)
     rows = tuple(
         Row(
@@ -188,7 +188,7 @@ def tested_table(confirmed: Sequence[Confirmed], analysis: Analysis) -> DataTabl
 
 
 def metrics_table(analysis: Analysis, condition: int) -> DataTable:
-    """The final value of every other metric of one condition."""
+    """Make the table of the final value of every other metric of one condition."""
     found = [
         (name, one) for name, all_ in analysis.metrics.items() for one in all_ if one.condition == condition and one.n
     ]

@@ -24,7 +24,7 @@ MOST_LISTED = 8  # of one factor, in a sentence
 
 
 def variance_table(effects: FactorEffects, level: float, over: str = "") -> DataTable:
-    """The analysis of variance.
+    """Make the table of the analysis of variance.
 
     Args:
         effects: The effects.
@@ -92,7 +92,7 @@ def means_tables(effects: FactorEffects, metric: str, level: float) -> tuple[Dat
 
 
 def means_table(factor: str, means: list[LevelMean], metric: str, level: float) -> DataTable:
-    """The mean of each level of one factor over everything else."""
+    """Make the table of the mean of each level of one factor over everything else."""
     digits = digits_of([one.level for one in means])
     rows = []
     for one in means[:MOST_LEVELS]:
@@ -116,7 +116,7 @@ def means_table(factor: str, means: list[LevelMean], metric: str, level: float) 
 
 
 def factor_levels(factor: Factor) -> str:
-    """The levels of a factor in words: all of a few, the ends of many."""
+    """Say the levels of a factor in words: all of a few, the ends of many."""
     digits = digits_of(factor.levels)
     levels = [setting(level, digits) for level in factor.levels]
     scale = ", on a logarithmic scale" if factor.is_log else ""

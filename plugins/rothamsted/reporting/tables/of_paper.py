@@ -16,7 +16,7 @@ from rothamsted.wording import number as number_text
 
 
 def conditions_for_paper(analysis: Analysis) -> DataTable:
-    """The ranked conditions, best first: number, factors, estimate with interval, n, verdict.
+    """Make the table of ranked conditions, best first: number, factors, estimate with interval, n, verdict.
 
     Numbers are those of the figures. Several objectives are side by side. The caption says what an interval is, of how
     many replicates, and what it is about.

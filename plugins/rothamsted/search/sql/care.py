@@ -58,7 +58,7 @@ class TrialFacts:
 
     @property
     def is_over(self) -> bool:
-        """Complete, pruned or failed."""
+        """Say whether it is complete, pruned or failed."""
         return self.state not in ("waiting", "running")
 
     @property
@@ -68,7 +68,7 @@ class TrialFacts:
 
 
 def read_trials_of(connection: sa.Connection, study_ids: Iterable[int]) -> dict[int, list[TrialFacts]]:
-    """The trials of these searches, by number."""
+    """Read the trials of these searches, by number."""
     wanted = TRIALS.c.study_id.in_(list(study_ids))
     attributes: dict[int, dict[str, Any]] = {}
     leases: dict[int, str] = {}

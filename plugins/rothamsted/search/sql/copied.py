@@ -21,7 +21,7 @@ _ENDED = [state for state in TrialState if state.is_finished()]
 
 @dataclass(frozen=True, kw_only=True)
 class StudyRows:
-    """One study.
+    """Holds the rows of one study.
 
     Attributes:
         tables: table -> its rows, in an order in which they can be written.

@@ -38,7 +38,7 @@ class Pruning:
         self._study = optuna.Study(study_name, self._view, sampler=optuna.samplers.RandomSampler(), pruner=pruner)
 
     def should_prune(self, lease: Lease, step: int, values: Mapping[int, float]) -> bool:
-        """Whether a running trial with these values up to `step` should stop there."""
+        """Say whether a running trial with these values up to `step` should stop there."""
         self._view.refresh()
         self._view.lease = lease
         own = self._view.running.get(lease.trial_id)

@@ -60,12 +60,12 @@ class Held:
 
     @property
     def worker(self) -> str:
-        """Who holds it; empty: it was given back."""
+        """Say who holds it; empty: it was given back."""
         return self.lease["worker"]
 
 
 def held_leases(connection: sa.Connection, study_id: int) -> list[Held]:
-    """The lease of every running trial of a search, by number."""
+    """Return the lease of every running trial of a search, by number."""
     dialect_name = connection.dialect.name
     is_over = _expires(dialect_name) < seconds_now(dialect_name)
     query = (

@@ -56,12 +56,12 @@ class CountedTrials:
 
     @property
     def n_over(self) -> int:
-        """Complete, pruned or failed."""
+        """Count those that are complete, pruned or failed."""
         return self.n_complete + self.n_failed + self.n_pruned
 
     @property
     def n(self) -> int:
-        """In all."""
+        """Count them in all."""
         return self.n_over + self.n_running + self.n_waiting
 
 

@@ -30,7 +30,7 @@ def lock_and_count(tx: sa.Connection, study_id: int) -> int:
 
 
 def count_by_state(connection: sa.Connection, study_id: int) -> dict[TrialState, int]:
-    """How many trials are in each state; repeats of others are left out."""
+    """Count the trials in each state; repeats of others are left out."""
     query = (
         sa.select(TRIALS.c.state, sa.func.count().label("n"))
         .where(TRIALS.c.study_id == study_id, ~is_marked(REPEAT_OF))
@@ -46,7 +46,7 @@ def insert_running(tx: sa.Connection, study_id: int, number: int) -> int:
 
 
 def params_of(connection: sa.Connection, trial_ids: Sequence[int]) -> dict[int, dict[str, float]]:
-    """The parameters of each of these trials, as Optuna stores them."""
+    """Return the parameters of each of these trials, as Optuna stores them."""
     query = sa.select(PARAMS.c.trial_id, PARAMS.c.param_name, PARAMS.c.param_value)
     found: dict[int, dict[str, float]] = {trial_id: {} for trial_id in trial_ids}
     for trial_id, name, value in connection.execute(query.where(PARAMS.c.trial_id.in_(list(trial_ids)))):
@@ -55,7 +55,7 @@ def params_of(connection: sa.Connection, trial_ids: Sequence[int]) -> dict[int, 
 
 
 def attributes_of(connection: sa.Connection, trial_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
-    """The user attributes of each of these trials."""
+    """Return the user attributes of each of these trials."""
     query = sa.select(ATTRIBUTES.c.trial_id, ATTRIBUTES.c.key, ATTRIBUTES.c.value_json)
     found: dict[int, dict[str, Any]] = {trial_id: {} for trial_id in trial_ids}
     for trial_id, key, text in connection.execute(query.where(ATTRIBUTES.c.trial_id.in_(list(trial_ids)))):

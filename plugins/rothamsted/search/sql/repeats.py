@@ -33,13 +33,13 @@ Bounds = Mapping[str, tuple[float, float]]  # parameter -> least and greatest st
 
 
 def is_marked(*keys: str) -> sa.ColumnElement[bool]:
-    """Whether a trial has one of these user attributes."""
+    """Return the SQL clause that a trial has one of these user attributes."""
     of_trial = sa.and_(ATTRIBUTES.c.trial_id == TRIALS.c.trial_id, ATTRIBUTES.c.key.in_(keys))
     return sa.select(ATTRIBUTES.c.trial_id).where(of_trial).correlate(TRIALS).exists()
 
 
 def count_repeats(connection: sa.Connection, study_id: int) -> int:
-    """How many trials of a search repeat another."""
+    """Count the trials of a search that repeat another."""
     count = sa.select(sa.func.count()).where(TRIALS.c.study_id == study_id, is_marked(REPEAT_OF))
     return connection.execute(count).scalar_one()
 

@@ -44,7 +44,7 @@ WRITTEN = (
 
 
 def has_tables(connection: sa.Connection) -> bool:
-    """Whether Optuna's tables are there."""
+    """Say whether Optuna's tables are there."""
     return sa.inspect(connection).has_table(STUDIES.name)
 
 
@@ -120,7 +120,7 @@ def study_attributes(connection: sa.Connection, name: str) -> dict[str, Any] | N
 
 
 def make_tables(tx: sa.Connection) -> None:
-    """Optuna's tables with the version that Optuna writes into them."""
+    """Make Optuna's tables with the version that Optuna writes into them."""
     models.BaseModel.metadata.create_all(tx)
     if tx.execute(sa.select(VERSIONS.c.version_info_id)).first() is None:
         versions = {"schema_version": models.SCHEMA_VERSION, "library_version": optuna.__version__}

@@ -131,7 +131,7 @@ def set_study_attribute(tx: sa.Connection, study_id: int, key: str, value: Any) 
 
 
 def study_attribute(connection: sa.Connection, study_id: int, key: str) -> Any:
-    """One user attribute of a sweep's Optuna study; None where there is none."""
+    """Read one user attribute of a sweep's Optuna study; None if there is none."""
     query = sa.select(STUDY_ATTRIBUTES.c.value_json).where(
         STUDY_ATTRIBUTES.c.study_id == study_id, STUDY_ATTRIBUTES.c.key == key
     )

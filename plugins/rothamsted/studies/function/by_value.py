@@ -26,7 +26,7 @@ _here: dict[str, Study] = {}  # for workers in threads of this process: the very
 
 @contextmanager
 def given_to_workers(study: Any, folder: Path, *, is_here: bool) -> Iterator[str | None]:
-    """What a worker reads with `read_function`; None where it finds the study by its name or its script.
+    """Yield what a worker reads with `read_function`; None if it finds the study by its name or its script.
 
     Args:
         study: what is trained.
@@ -55,7 +55,7 @@ def given_to_workers(study: Any, folder: Path, *, is_here: bool) -> Iterator[str
 
 
 def read_function(path: str) -> Study:
-    """The study that a worker was given.
+    """Read the study that a worker was given.
 
     Raises:
         StudyError: a module that it uses is not here, or the file is gone.
@@ -79,7 +79,7 @@ def read_function(path: str) -> Study:
 
 
 def pickled_function(function: Callable[..., Any], declared: Mapping[str, Any]) -> bytes:
-    """The function, what it uses, and the arguments of `study` that it was made with.
+    """Pickle the function, what it uses, and the arguments of `study` that it was made with.
 
     Raises:
         StudyError: names the global that cannot be pickled.

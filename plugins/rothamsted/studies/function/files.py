@@ -20,7 +20,7 @@ _TABLES: Mapping[str, tuple[str, Mapping[str, Any]]] = {  # ending -> method of 
 
 
 def contents_of(artifacts: Mapping[str, Any], place: str) -> dict[str, str | bytes]:
-    """Each artifact as it is kept.
+    """Return each artifact as it is kept.
 
     Raises:
         StudyError: names the artifact that is of no known kind, or whose name does not say how to write it.

@@ -17,7 +17,7 @@ from rothamsted.reported import OTHER_THREAD, Reported, reporting_to
 
 
 class TrainingEnd(BaseException):
-    """Raised out of `report` where the sweep stops the training: clean up in `finally`, and let it pass."""
+    """Ends a training that the sweep stops: `report` raises it. Clean up in `finally`, and let it pass."""
 
 
 def items_of(run: Callable[[], Any]) -> Generator[Reported, None, Any]:

@@ -70,7 +70,7 @@ def as_study(target: Callable[..., Any]) -> Study:
 @final
 @dataclass(frozen=True, kw_only=True)
 class StudyFunction:
-    """The function that a study was made of; a `FunctionLike`."""
+    """Holds the function that a study was made of; a `FunctionLike`."""
 
     call: Callable[..., Any]
     name: str
@@ -81,25 +81,25 @@ class StudyFunction:
 
     @property
     def target(self) -> str:
-        """As a sweep file names it."""
+        """Return its name as a sweep file has it."""
         return target_of_function(self.call)
 
     @property
     def code_digest(self) -> str:
-        """SHA-256 of its source and of what it calls."""
+        """Return the SHA-256 of its source and of what it calls."""
         return digest_of_function(self.call)
 
     def lines(self) -> list[str]:
-        """Where a training of this thread that begins now puts what it prints."""
+        """Return the list to which a training of this thread that begins now adds what it prints."""
         self._printing.lines = []
         return self._printing.lines
 
     def printed(self) -> str:
-        """What the last training of this thread has printed."""
+        """Return what the last training of this thread has printed."""
         return text_of(getattr(self._printing, "lines", []))
 
     def pickled(self) -> bytes:
-        """The function with all that it uses, and what was declared of it."""
+        """Pickle the function with all that it uses, and what was declared of it."""
         declared = {"name": self.name, "metrics": dict(self.metrics), "seed_parameter": self.seed_parameter}
         return pickled_function(self.call, declared)
 

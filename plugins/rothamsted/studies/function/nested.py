@@ -15,12 +15,12 @@ from rothamsted.errors import StudyError
 
 
 def is_nested(kind: Any) -> TypeGuard[type]:
-    """Whether a type is a dataclass or a pydantic model."""
+    """Say whether a type is a dataclass or a pydantic model."""
     return isinstance(kind, type) and (issubclass(kind, BaseModel) or dataclasses.is_dataclass(kind))
 
 
 def annotations_in(kinds: Iterable[Any]) -> list[tuple[Any, dict[str, Any]]]:
-    """(class, its own types as objects) of the dataclasses among types, of those that they derive from and hold."""
+    """Return (class, its types as objects) of the dataclasses among types, of their bases and of those they hold."""
     found: list[tuple[Any, dict[str, Any]]] = []
     for kind in kinds:
         if not is_nested(kind) or issubclass(kind, BaseModel):
@@ -33,8 +33,8 @@ def annotations_in(kinds: Iterable[Any]) -> list[tuple[Any, dict[str, Any]]]:
     return found
 
 
-def as_model(kind: type, place: str, rules: ConfigDict) -> type[BaseModel]:
-    """The model whose fields a config has: frozen, and it refuses unknown keys.
+def as_model(kind: type, place: str) -> type[BaseModel]:
+    """Return the model whose fields a config has: frozen, and it refuses unknown keys.
 
     Raises:
         StudyError: a type of its fields is not there at run time.
@@ -50,7 +50,7 @@ def as_model(kind: type, place: str, rules: ConfigDict) -> type[BaseModel]:
 
 
 def restored(kind: Any, config: Any) -> Any:
-    """A value of the function's own type, from the part of the config that stands for it."""
+    """Return a value of the function's own type, from the part of the config that stands for it."""
     if not isinstance(config, BaseModel):
         return config
     if issubclass(kind, BaseModel):
@@ -77,7 +77,7 @@ def _of_dataclass(kind: type) -> type[BaseModel]:
             continue
         inner = hints[one.name]
         nested = is_nested(inner)
-        inner = as_model(inner, one.name, ConfigDict()) if nested else inner
+        inner = as_model(inner, one.name) if nested else inner
         default: Any = ...
         if one.default_factory is not dataclasses.MISSING:
             default = Field(default_factory=partial(_from_factory, one.default_factory, inner if nested else None))
@@ -92,7 +92,7 @@ def _of_dataclass(kind: type) -> type[BaseModel]:
 
 
 def as_value(model: type[BaseModel], value: Any) -> BaseModel:
-    """A dataclass's or a model's value as one of the model that stands for it."""
+    """Return a dataclass's or a model's value as one of the model that stands for it."""
     return model.model_validate(dict(value) if isinstance(value, BaseModel) else dataclasses.asdict(value))
 
 

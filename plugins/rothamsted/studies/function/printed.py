@@ -16,7 +16,7 @@ _copy: ContextVar[list[str] | None] = ContextVar("rothamsted_printed", default=N
 
 @contextmanager
 def copied(lines: list[str]) -> Iterator[None]:
-    """While inside, add to `lines` what this context prints; other threads and the engine are not in it."""
+    """Add to `lines` what this context prints inside the block; other threads and the engine are not in it."""
     outer = sys.stdout, sys.stderr
     own = _Copying(sys.stdout), _Copying(sys.stderr)
     sys.stdout, sys.stderr = own
@@ -31,7 +31,7 @@ def copied(lines: list[str]) -> Iterator[None]:
 
 @contextmanager
 def hidden() -> Iterator[None]:
-    """While inside, what functions print is kept and not shown: nobody asked for it."""
+    """Keep what functions print inside the block and do not show it: nobody asked for it."""
     _hiding.append(True)
     try:
         yield
@@ -40,7 +40,7 @@ def hidden() -> Iterator[None]:
 
 
 def text_of(lines: list[str]) -> str:
-    """What was printed; of very much the end."""
+    """Return what was printed; of very much the end."""
     text = "".join(lines)
     if len(text) < MOST_CHARACTERS:
         return text

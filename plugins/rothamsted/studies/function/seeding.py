@@ -33,7 +33,7 @@ def seed_generators(seed: int) -> None:
 
 
 def generator_states() -> dict[str, Any]:
-    """The states of `random`, NumPy's global generator, and torch's on the CPU and where they are in use on GPUs."""
+    """Return the states of `random`, NumPy's global generator, and torch's on the CPU and on the GPUs in use."""
     states: dict[str, Any] = {"random": random.getstate(), "numpy": np.random.get_state()}
     torch = sys.modules.get("torch")
     if torch is not None:

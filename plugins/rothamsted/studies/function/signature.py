@@ -34,7 +34,7 @@ _VARIADIC = {
 
 @dataclass(frozen=True, kw_only=True)
 class Signature:
-    """What a function is called with.
+    """Says what a function is called with.
 
     Attributes:
         config: one field a parameter, the seed's called `seed`; or the whole of the one parameter that has a seed.
@@ -64,7 +64,7 @@ def signature_of(function: Callable[..., Any], *, name: str, seed_parameter: str
         del parameters[STATE]
     whole = _whole(parameters, hints, seed_parameter)
     if whole is not None:
-        model = as_model(hints[whole], place, _RULES)
+        model = as_model(hints[whole], place)
         return Signature(config=model, takes_state=takes_state, arguments=partial(_as_whole, whole, hints[whole]))
     if seed_parameter not in parameters:
         known = ", ".join(parameters) or "none"
@@ -85,7 +85,7 @@ def signature_of(function: Callable[..., Any], *, name: str, seed_parameter: str
 
 
 def types_of(function: Callable[..., Any]) -> list[tuple[Any, dict[str, Any]]]:
-    """(what has annotations, its types as objects): of a function, and of the dataclasses among its parameters.
+    """Return (what has annotations, its types as objects): of a function, and of the dataclasses among its parameters.
 
     For another process, where the names that annotations are written in are not there.
     """
@@ -161,7 +161,7 @@ def _field(
     kind = hints.get(name, Any if default is inspect.Parameter.empty else _kind_of(default))
     where = f"{place}: parameter {name!r}"
     if is_nested(kind):
-        kind = as_model(kind, where, _RULES)
+        kind = as_model(kind, where)
     elif (wrong := _unfit(kind)) is not None:
         raise StudyError(f"{where} is {wrong}; {_WAY_OUT}")
     if default is inspect.Parameter.empty:

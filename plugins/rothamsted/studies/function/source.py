@@ -17,7 +17,7 @@ _INSTALLED = tuple({sysconfig.get_paths()[name] for name in ("stdlib", "purelib"
 
 
 def target_of_function(function: Callable[..., Any]) -> str:
-    """As a sweep file names it: train.py:train, from the working directory where it lies below it.
+    """Name the function as a sweep file does: train.py:train, from the working directory if it lies below it.
 
     Of a package it is package.module:train. A name after a colon alone stands for a function that no file holds under
     its name: a notebook's, or one made inside another.
@@ -35,7 +35,7 @@ def target_of_function(function: Callable[..., Any]) -> str:
 
 
 def source_file(function: Any) -> Path | None:
-    """The file that holds a function; None: a notebook or a prompt does."""
+    """Find the file that holds a function; None: a notebook or a prompt does."""
     code = getattr(plain_function(function), "__code__", None)
     module = sys.modules.get(getattr(function, "__module__", None) or "")
     named = getattr(module, "__file__", None)
@@ -46,7 +46,7 @@ def source_file(function: Any) -> Path | None:
 
 
 def digest_of_function(function: Callable[..., Any]) -> str:
-    """SHA-256, in hex, of the source of a function and of the functions, classes and constants that it uses.
+    """Return the SHA-256, in hex, of the source of a function and of the functions, classes and constants that it uses.
 
     What is installed as a package is not followed, nor what globals hold beside constants.
     """
@@ -57,7 +57,7 @@ def digest_of_function(function: Callable[..., Any]) -> str:
 
 
 def plain_function(function: Any) -> Any:
-    """The function within partial objects, decorators and objects that can be called."""
+    """Find the function within partial objects, decorators and objects that can be called."""
     while isinstance(function, functools.partial):
         function = function.func
     function = inspect.unwrap(function)
@@ -65,7 +65,7 @@ def plain_function(function: Any) -> Any:
 
 
 def used_globals(function: Any) -> dict[str, Any]:
-    """The globals and the closure's variables that a function names, and their values."""
+    """Return the globals and the closure's variables that a function names, and their values."""
     inner = plain_function(function)
     if not isinstance(inner, FunctionType):
         return {}

@@ -19,7 +19,7 @@ _KEY = "pickle"
 
 
 def packed(state: Any, *, step: int, place: str) -> dict[str, np.ndarray]:
-    """A state as a checkpoint keeps it, with the generators' states now.
+    """Return a state as a checkpoint keeps it, with the generators' states now.
 
     Args:
         state: a mapping, or a function that gives one.
@@ -44,7 +44,7 @@ def packed(state: Any, *, step: int, place: str) -> dict[str, np.ndarray]:
 
 
 def unpacked(arrays: Mapping[str, np.ndarray], place: str) -> tuple[RestoredState, int]:
-    """The state that a checkpoint holds, and the step that it is of.
+    """Return the state that a checkpoint holds, and the step that it is of.
 
     Raises:
         StudyError: its classes are not there any more.
@@ -60,7 +60,10 @@ def unpacked(arrays: Mapping[str, np.ndarray], place: str) -> tuple[RestoredStat
 
 @final
 class RestoredState(Mapping[str, Any]):
-    """A state to go on from. Until training goes on, reading an item sets the generators back to where they were."""
+    """Holds a state to go on from.
+
+    Until training goes on, reading an item sets the generators back to where they were.
+    """
 
     def __init__(self, items: Mapping[str, Any], restore: Callable[[], None]) -> None:
         self._items, self._restore, self._is_over = items, restore, False
@@ -77,7 +80,7 @@ class RestoredState(Mapping[str, Any]):
         return len(self._items)
 
     def go_on(self) -> None:
-        """Training has measured again: from now on a read is only a read."""
+        """Note that training has measured again: from now on a read is only a read."""
         self._is_over = True
 
 

@@ -27,7 +27,7 @@ RUNNING = np.zeros(1, bool)  # nobody says that a function has diverged: its obj
 
 @dataclass(frozen=True, kw_only=True)
 class FunctionMeasurement:
-    """One report, as the driver takes it."""
+    """Holds one report, as the driver takes it."""
 
     step: int
     epoch: float | None
@@ -40,7 +40,7 @@ class FunctionMeasurement:
 def training_of(
     function: Callable[..., Any], signature: Signature, lines: Callable[[], list[str]], place: str
 ) -> Callable[..., Generator[FunctionMeasurement, None, list[Any] | None]]:
-    """The generator function `train(configs, state=None)` of a function's study.
+    """Make the generator function `train(configs, state=None)` of a function's study.
 
     Args:
         function: the user's.
@@ -113,7 +113,7 @@ def _measured(reported: Reported, step: int, signature: Signature, place: str) -
 def measurement_of(
     reported: Reported, step: int, *, state: Callable[[], dict[str, np.ndarray]] | None, place: str
 ) -> FunctionMeasurement:
-    """A report as the measurement of one member; `place` is who reports, as errors call it."""
+    """Make the measurement of one member from a report; `place` is who reports, as errors call it."""
     artifacts = reported.artifacts
     return FunctionMeasurement(
         step=step,

@@ -118,7 +118,7 @@ def started_record(storage: str, name: str) -> SearchRecord | None:
 
 
 def sweep_params(sweep: Sweep, study: Study | ForeignStudy) -> dict[str, str]:
-    """The params of the sweep's run."""
+    """Return the params of the sweep's run."""
     racing = sweep.replicates.racing
     n_replicates = str(len(sweep.replicates.values)) if racing is None else f"racing, {racing.min} to {racing.max}"
     return {

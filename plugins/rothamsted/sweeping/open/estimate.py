@@ -133,7 +133,7 @@ def _time_replicate(stage: Sweep, study: Study) -> _Timed:
 
 
 def middle_of(sweep: Sweep, study: Study) -> BaseModel:
-    """The config of the first replicate of a condition from the middle of the space."""
+    """Return the config of the first replicate of a condition from the middle of the space."""
     condition = sweep.search_space.from_unit(np.full(len(sweep.search_space), 0.5))
     return config_of(study, sweep, condition, sweep.replicates.values[0])
 

@@ -50,12 +50,12 @@ class StageToRun:
 
     @property
     def is_last(self) -> bool:
-        """Whether no stage follows."""
+        """Say whether no stage follows."""
         return self.index + 1 >= self.n_stages
 
 
 def first_of(sweep: Sweep, question: str) -> StageToRun:
-    """The first stage of a sweep."""
+    """Return the first stage of a sweep."""
     return StageToRun(index=0, n_stages=max(len(sweep.stages), 1), sweep=sweep, link=None, question=question)
 
 

@@ -22,7 +22,7 @@ LOST = Stopped(outcome=Outcome.INTERRUPTED, reason="another worker has taken its
 
 @dataclass(kw_only=True)
 class PopulationJudge:
-    """The judge of one population of replicates."""
+    """Judges one population of replicates."""
 
     members: Sequence[Member]
     sweep: Sweep

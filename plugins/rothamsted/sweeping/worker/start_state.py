@@ -14,7 +14,7 @@ from rothamsted.sweeping.worker.population_judge import Member
 
 
 def checkpoint_of(opened: Opened, members: Sequence[Member]) -> Checkpoint:
-    """The checkpoints of replicates that train together."""
+    """Return the checkpoints of replicates that train together."""
     part = population_part([(trial.assignment.key, member.replicate) for trial, member in members])
     place = checkpoints_at(opened.home, opened.sweep, opened.sweep_run_id, part, uri=opened.tracking_uri)
     return Checkpoint(folder=place, every_seconds=opened.sweep.execution.checkpoint_every)

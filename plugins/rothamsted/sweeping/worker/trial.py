@@ -303,5 +303,5 @@ class TrialRun:
         return ToldTrial(number=self.assignment.of, condition=self.lease.condition, attributes=attributes)
 
     def ended(self) -> list[Replicate]:
-        """The replicates that have a result, in order."""
+        """Return the replicates that have a result, in order."""
         return [self.results[r] for r in sorted(self.results)]

@@ -22,7 +22,7 @@ _NO_NEWS = (DeprecationWarning, PendingDeprecationWarning)  # for who writes the
 
 @contextmanager
 def warnings_told(say: Callable[[str], None], study: str) -> Iterator[None]:
-    """Inside the `with` block, pass warnings of the engine and of a study to `say`, besides showing them as before.
+    """Pass warnings of the engine and of a study to `say` inside the `with` block, besides showing them as before.
 
     Args:
         say: function that gets each distinct text.

@@ -20,7 +20,7 @@ from rothamsted.tracking.models.model_files import ModelError, log_saved, quiet
 
 @dataclass(frozen=True, kw_only=True)
 class FlavourModel:
-    """A model that one of MLflow's flavours can save.
+    """Holds a model that one of MLflow's flavours can save.
 
     Attributes:
         model: the estimator or module.

@@ -14,7 +14,7 @@ _READ_IN_DOUBLE_QUOTES = frozenset("$`\\!")
 
 
 def placeholders(template: str) -> tuple[str, ...]:
-    """The parameters that a command names, in order, without repetition.
+    """Return the parameters that a command names, in order, without repetition.
 
     Raises:
         ValueError: braces that do not belong together.
@@ -24,7 +24,7 @@ def placeholders(template: str) -> tuple[str, ...]:
 
 
 def placeholders_in_quotes(template: str) -> frozenset[str]:
-    """The parameters that stand inside quotes of the command, where MLflow's own quotes would close them."""
+    """Return the parameters that stand inside quotes of the command, where MLflow's own quotes would close them."""
     found, quote = set(), ""
     for literal, name, _, _ in Formatter().parse(template):
         quote = _quote_after(literal, quote)
@@ -34,7 +34,7 @@ def placeholders_in_quotes(template: str) -> frozenset[str]:
 
 
 def argument_list(command: str) -> list[str] | None:
-    """The arguments of a single program, found on the path, in a command that needs no shell; None for another."""
+    """Return the arguments of a command that is a single program on the path and needs no shell; None for another."""
     command = joined_lines(command).strip()
     if not _is_plain(command):
         return None

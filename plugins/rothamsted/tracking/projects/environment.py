@@ -29,7 +29,7 @@ ENV_MANAGERS = ("local", "virtualenv", "uv", "conda")
 
 @dataclass(frozen=True, kw_only=True)
 class Environment:
-    """The environment of one project.
+    """Describes the environment of one project.
 
     Attributes:
         folder: holds MLproject.

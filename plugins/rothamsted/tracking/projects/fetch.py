@@ -36,7 +36,7 @@ class ProjectError(UserError):
 
 @dataclass(frozen=True, kw_only=True)
 class Fetched:
-    """A project's files: the folder that holds MLproject, and the commit; None outside git or with changes."""
+    """Holds a project's files: the folder that holds MLproject, and the commit; None outside git or with changes."""
 
     folder: Path
     commit: str | None

@@ -28,7 +28,7 @@ from rothamsted.tracking.projects.fetch import Fetched, ProjectError, digest_of_
 
 @dataclass(frozen=True, kw_only=True)
 class ProjectParameter:
-    """A parameter that the entry point declares; without a default it must be given."""
+    """Describes a parameter that the entry point declares; without a default it must be given."""
 
     type: str
     default: Any
@@ -36,7 +36,7 @@ class ProjectParameter:
 
 @dataclass(frozen=True, kw_only=True)
 class Project:
-    """One entry point of an MLflow project.
+    """Describes one entry point of an MLflow project.
 
     Attributes:
         uri: as it was given.
@@ -74,7 +74,7 @@ class Project:
 
     @property
     def title(self) -> str:
-        """As messages call it."""
+        """Name the project as messages do."""
         return f"project {self.study_name}"
 
     @property
@@ -89,7 +89,7 @@ class Project:
 
     @property
     def source_tags(self) -> dict[str, str]:
-        """Where the project is from, for the record."""
+        """Say where the project is from, for the record."""
         commit = {"rothamsted.project_commit": self.commit} if self.commit else {}
         return {"rothamsted.project": masked(self.uri), **commit}
 
@@ -116,7 +116,7 @@ class Project:
                 )
 
     def command_for(self, parameters: Mapping[str, Any]) -> str:
-        """The shell command, as `mlflow run` makes it: every value quoted, paths made absolute, URIs downloaded.
+        """Write the shell command as `mlflow run` makes it: every value quoted, paths made absolute, URIs downloaded.
 
         Raises:
             ProjectError: as `check`; a path that does not exist, a URI that cannot be downloaded.
@@ -132,7 +132,7 @@ class Project:
             raise ProjectError(f"{self._place}: {one_line(error)}") from None
 
     def config_text(self, parameters: Mapping[str, Any]) -> str:
-        """The parameters of one replicate as JSON, under the names that the entry point has for them."""
+        """Write the parameters of one replicate as JSON, under the names that the entry point has for them."""
         return json.dumps(dict(parameters), indent=2) + "\n"
 
     def launched(self, parameters: Mapping[str, Any], scratch: Path, prefix: str = "") -> list[str] | str:
@@ -145,15 +145,15 @@ class Project:
 
     @property
     def environment(self) -> Environment:
-        """The environment that its command runs in."""
+        """Return the environment that its command runs in."""
         return Environment(folder=self.folder, specification=self._specification)
 
     def check_environment(self, env_manager: str | None = None) -> None:
-        """As `Environment.check`."""
+        """Check as `Environment.check` does."""
         self.environment.check(env_manager)
 
     def environment_prefix(self, env_manager: str | None = None) -> str:
-        """As `Environment.prefix`."""
+        """Return what `Environment.prefix` returns."""
         return self.environment.prefix(env_manager)
 
     # ---- within ----

@@ -27,7 +27,7 @@ MAX_VERSION_TAG_LENGTH = MAX_MODEL_REGISTRY_TAG_VALUE_LENGTH
 
 @dataclass(frozen=True, kw_only=True)
 class FoundVersion:
-    """A version of a registered model."""
+    """Holds a version of a registered model."""
 
     model: str
     version: str  # "1", "2", ...
@@ -40,7 +40,7 @@ class FoundVersion:
 
 @dataclass(frozen=True, kw_only=True)
 class FoundModel:
-    """A registered model."""
+    """Holds a registered model."""
 
     name: str
     created_ms: int

@@ -32,7 +32,7 @@ _POLL_SECONDS = 0.25
 
 @dataclass(frozen=True, kw_only=True)
 class Lock:
-    """The right to change a registered model, until it is given back or its time is over."""
+    """Holds the right to change a registered model, until it is given back or its time is over."""
 
     model: str
     holder: str
@@ -85,13 +85,13 @@ def release(registry: ModelRegistry, lock: Lock) -> None:
 
 
 def is_sql(registry: ModelRegistry) -> bool:
-    """Whether the registry is a database whose tables are known, so that changes can share a transaction."""
+    """Say whether the registry is a database whose tables are known, so that changes can share a transaction."""
     return why_not_sql(registry.uri) is None
 
 
 @contextmanager
 def transaction(registry: ModelRegistry) -> Iterator[sa.Connection]:
-    """A transaction on the registry's tables, committed at the end of the block, undone by any error."""
+    """Open a transaction on the registry's tables, committed at the end of the block, undone by any error."""
     try:
         with sql_engine(registry.uri).connect() as connection:
             prepare_connection(connection)

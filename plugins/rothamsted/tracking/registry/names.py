@@ -37,7 +37,7 @@ def check_model(name: str, *, uri: str) -> None:
 
 
 def no_model(name: str, names: list[str], place: str) -> StoreError:
-    """The error for a model that a registry does not have."""
+    """Return the error for a model that a registry does not have."""
     known = ", ".join(names) or "none; promote a sweep to make one"
     return StoreError(f"registry {masked(place)}: no registered model is called {name!r}; there are: {known}")
 

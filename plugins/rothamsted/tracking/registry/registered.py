@@ -46,7 +46,7 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, kw_only=True)
 class ModelRegistry:
-    """One model registry. Holds no connection and no state: cheap to make, safe to hand on."""
+    """Reads and changes one model registry. It keeps no connection and no state: cheap to make, safe to hand on."""
 
     uri: str
     tracking_uri: str
@@ -54,7 +54,7 @@ class ModelRegistry:
 
     @property
     def place(self) -> str:
-        """The registry as messages name it."""
+        """Name the registry as messages do."""
         return f"registry {masked(self.uri)}"
 
     def check_reachable(self) -> None:
@@ -122,9 +122,7 @@ class ModelRegistry:
             if not token:
                 return sorted(found, key=lambda version: int(version.version))
 
-    def create_version(
-        self, name: str, *, model_uri: str, run_id: str, tags: Mapping[str, str], description: str = ""
-    ) -> FoundVersion:
+    def create_version(self, name: str, *, model_uri: str, run_id: str, tags: Mapping[str, str]) -> FoundVersion:
         """Register a logged model as a new version. Version and tags appear together, or not at all.
 
         Args:
@@ -132,10 +130,9 @@ class ModelRegistry:
             model_uri: `models:/m-…` of a logged model, or the place of any model's files.
             run_id: The run that the model belongs to.
             tags: Tags of the version, by which a repeated call recognises it.
-            description: Markdown, at most MAX_DESCRIPTION_LENGTH characters.
 
         Raises:
-            StoreError: no such model, a tag or description that the registry cannot hold, no answer.
+            StoreError: no such model, a tag that the registry cannot hold, no answer.
         """
         self._check_current()
         checked = {key: checked_version_tag(key, value) for key, value in tags.items()}
@@ -143,7 +140,7 @@ class ModelRegistry:
         made = self._call(
             f"register {model_uri} as a version of {name!r}",
             lambda: self._client.create_model_version(
-                name, model_uri, run_id, tags=checked, description=short(description), model_id=logged_id
+                name, model_uri, run_id, tags=checked, description="", model_id=logged_id
             ),
         )
         return version_of(made)
@@ -179,7 +176,7 @@ class ModelRegistry:
         self._call(task, lambda: self._client.update_model_version(name, version, description=short(markdown)))
 
     def has_logged_model(self, model_uri: str) -> bool:
-        """Whether the logged model `models:/m-…` is there; any other address is taken as it is."""
+        """Say whether the logged model `models:/m-…` is there; any other address is taken as it is."""
         logged_id = logged_model_id(model_uri)
         if logged_id is None:
             return True

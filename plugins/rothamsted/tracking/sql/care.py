@@ -28,7 +28,7 @@ _MODELS = sa.table("logged_models", sa.column("model_id", sa.String), sa.column(
 
 @dataclass(frozen=True, kw_only=True)
 class RunFacts:
-    """A run of a sweep as it stands.
+    """Holds a run of a sweep as it stands.
 
     Attributes:
         run_id, name, status, end_ms: as MLflow has them.
@@ -54,12 +54,12 @@ class RunFacts:
 
     @property
     def parent_id(self) -> str:
-        """The run above it; empty: none."""
+        """Return the id of the run above it; empty: none."""
         return self.tags.get(PARENT, "")
 
 
 class DoubledPoint(NamedTuple):
-    """A metric that has several points at one step of a run."""
+    """Names a metric that has several points at one step of a run."""
 
     run_id: str
     key: str
@@ -68,12 +68,12 @@ class DoubledPoint(NamedTuple):
 
 
 def is_read(key: str) -> bool:
-    """Whether a metric is one of `METRICS_READ`."""
+    """Say whether a metric is one of `METRICS_READ`."""
     return any(key == one or (one.endswith("%") and key.startswith(one[:-1])) for one in METRICS_READ)
 
 
 def read_runs(uri: str) -> tuple[dict[str, RunFacts], frozenset[str], frozenset[str]]:
-    """The runs with the tag of a sweep, the ids of all other runs, and those of all logged models."""
+    """Read the runs with the tag of a sweep, the ids of all other runs, and those of all logged models."""
     of_sweep = sa.select(TAGS.c.run_uuid).where(TAGS.c.key == names.SWEEP)
     with sql_engine(uri).connect() as connection:
         prepare_connection(connection)
@@ -109,7 +109,7 @@ def read_runs(uri: str) -> tuple[dict[str, RunFacts], frozenset[str], frozenset[
 
 
 def doubled_points(uri: str, run_ids: Collection[str]) -> list[DoubledPoint]:
-    """The points of these runs that stand there more than once."""
+    """Find the points of these runs that stand there more than once."""
     c, found = METRICS.c, list[DoubledPoint]()
     query = (
         sa.select(c.run_uuid, c.key, c.step, sa.func.min(c.value) == sa.func.max(c.value))

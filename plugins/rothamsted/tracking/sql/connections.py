@@ -115,5 +115,5 @@ def _room(parsed: sa.engine.URL) -> tuple[str, int, int, int]:
 
 
 def is_postgres(parsed: sa.engine.URL) -> bool:
-    """Whether a database is one of PostgreSQL's, reached by its own library, which knows these arguments."""
+    """Say whether a database is one of PostgreSQL's, reached by its own library, which knows these arguments."""
     return parsed.get_backend_name() == "postgresql" and parsed.get_driver_name().startswith("psycopg")

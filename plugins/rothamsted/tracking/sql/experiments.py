@@ -19,7 +19,7 @@ _WORKSPACE = "default"  # MLflow's own while workspaces are off, and they are of
 
 @dataclass(frozen=True, kw_only=True)
 class FoundExperiment:
-    """An experiment as the store has it."""
+    """Holds an experiment as the store has it."""
 
     experiment_id: str
     name: str

@@ -27,7 +27,7 @@ _FIRST_EXPERIMENT = (
 
 
 def makes(engine: sa.Engine, revision: str) -> bool:
-    """Whether the tables of this revision of MLflow can be made here for this database."""
+    """Say whether the tables of this revision of MLflow can be made here for this database."""
     if engine.dialect.name != "sqlite" or os.name != "posix" or any(name in os.environ for name in _OTHER_WAYS):
         return False
     return revision == _script()[0]

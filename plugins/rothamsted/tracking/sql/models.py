@@ -66,7 +66,7 @@ def aliases_of(connection: sa.Connection, model: str) -> dict[str, str]:
 
 
 def has_version(connection: sa.Connection, model: str, version: int) -> bool:
-    """Whether a version is there and not deleted."""
+    """Say whether a version is there and not deleted."""
     query = sa.select(VERSIONS.c.current_stage).where(*_is(VERSIONS, name=model, version=version))
     row = connection.execute(query).first()
     return row is not None and row[0] != STAGE_DELETED_INTERNAL

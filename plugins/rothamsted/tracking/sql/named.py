@@ -32,17 +32,17 @@ MODELS = "SELECT name FROM registered_models WHERE workspace = 'default' ORDER B
 
 
 def named_sweeps(uri: str) -> list[tuple[str, str]] | None:
-    """The name and the run's id of every sweep, the newest first; None: this is no SQLite file with MLflow's tables."""
+    """Return name and run id of every sweep, the newest first. None: this is no SQLite file with MLflow's tables."""
     return _rows(uri, _SWEEPS)
 
 
 def lacks_run(uri: str, reference: str) -> bool:
-    """Whether this is an SQLite file with MLflow's tables, and no run or sweep in it has this name or id."""
+    """Say whether this is an SQLite file with MLflow's tables, and no run or sweep in it has this name or id."""
     return _rows(uri, _RUN, {"name": reference}) == []
 
 
 def logged_metrics(uri: str, sweep: str) -> dict[str, bool] | None:
-    """The metrics that runs of the sweeps of this name have, and whether replicates of their own have them.
+    """Return the metrics that runs of the sweeps of this name have, and whether replicates of their own have them.
 
     None: this is no SQLite file with MLflow's tables.
     """
@@ -51,7 +51,7 @@ def logged_metrics(uri: str, sweep: str) -> dict[str, bool] | None:
 
 
 def named_models(uri: str) -> list[str] | None:
-    """The registered models, in the order of the alphabet; None: this is no SQLite file with MLflow's tables."""
+    """Return the registered models, in the order of the alphabet; None: this is no SQLite file with MLflow's tables."""
     rows = _rows(uri, MODELS)
     return None if rows is None else [name for (name,) in rows]
 

@@ -57,7 +57,7 @@ def check_schema(uri: str) -> None:
 
 
 def is_empty(uri: str) -> bool:
-    """Whether a SQL store has no tables or no experiment yet, so that there is nothing to read; see `check_schema`.
+    """Say whether a SQL store has no tables or no experiment yet, so that there is nothing to read; see `check_schema`.
 
     A process that is killed between MLflow's tables and its first experiment leaves a store without one; `make_tables`
     then makes it.
@@ -234,7 +234,7 @@ def _has_experiment(engine: sa.Engine, place: str) -> bool:
 
 @cache
 def mlflow_revisions() -> tuple[str, frozenset[str]]:
-    """The newest revision of the installed MLflow's tables, and all that there were.
+    """Return the newest revision of the installed MLflow's tables, and all that there were.
 
     Read from the text of its migrations: MLflow takes a second to import.
     """

@@ -201,7 +201,7 @@ def _below(root: str, run_id: str) -> str:
 
 
 def new_run_id() -> str:
-    """A UUID of version 7 (RFC 9562): random, and ordered by time.
+    """Make a UUID of version 7 (RFC 9562): random, and ordered by time.
 
     MLflow's indexes hold the run id: ids in order of time go next to each other, so a flush touches the same
     few pages of an index however many runs there are.

@@ -71,7 +71,7 @@ _INSERTS = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 @dataclass(frozen=True, kw_only=True)
 class Statements:
-    """The writes of one flush, in the order in which they have to run."""
+    """Holds the writes of one flush, in the order in which they have to run."""
 
     runs: sa.Executable
     states: sa.Executable  # status and end of a run that is there already
@@ -125,7 +125,7 @@ def _input() -> sa.Select[Any]:
 
 
 class DriverStatement:
-    """A statement as the database driver takes it, with many rows.
+    """Holds a statement as the database driver takes it, with many rows.
 
     SQLAlchemy would process each row by itself, 5 us a row, inside the transaction that other writers wait for.
     """
@@ -136,7 +136,7 @@ class DriverStatement:
         self._names: list[str] | None = list(compiled.positiontup) if compiled.positional else None
 
     def parameters(self, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
-        """The rows in the driver's form: tuples in the statement's order, or as they are."""
+        """Return the rows in the driver's form: tuples in the statement's order, or as they are."""
         if self._names is None:
             return list(rows)
         values = itemgetter(*self._names)

@@ -126,13 +126,6 @@ def test_attributes_may_go_through_their_autoencoder() -> None:
     assert load_data(small_config(**settings)).dims["attributes"] == 5 + 3
 
 
-def test_several_targets_are_one_number_between_0_and_1() -> None:
-    split = load_data(small_config(n_synergy=2, n_unique=0, n_redundant=1)).train
-    # Target 0 counts 1, target 1 counts 2, of 3 at most.
-    expected = (split.synergy[:, 0] + 2 * split.synergy[:, 1]) / 3
-    assert split.synergy_value == pytest.approx(expected)
-
-
 def test_a_folder_is_loaded_like_drawn_shapes(tmp_path: Path) -> None:
     labels = write_folder(tmp_path / "set")
     data = load_data(small_config(name="folder", path=str(tmp_path / "set"), n_train=None))
