@@ -6,8 +6,8 @@
 
 A sweep is run twice, and the second time counts: by then JAX has compiled, and the data are made. One that takes over
 two minutes is run once, since that hardly matters there. Databases and reports lie in a temporary folder, or with
---keep in one folder for each sweep. With --write nothing is
-measured on a machine that does something else, unless --busy is given.
+--keep in one folder for each sweep. With --write nothing is measured on a machine that does something else, unless
+--busy is given.
 """
 
 from __future__ import annotations
