@@ -383,9 +383,10 @@ class Result:
             return self.dataset
         known = sorted({name for one in replicates for name in (*one.metrics, *one.series)})
         for metric in metrics:
-            if metric not in known or self._read is None:
-                what = "has no curve here" if metric in known else "was not logged"
-                raise UserError(f"{self.name}: metric {metric!r} {what}; {known_names(metric, known)}")
+            if metric not in known:
+                raise UserError(f"{self.name}: metric {metric!r} was not logged; {known_names(metric, known)}")
+            if self._read is None:
+                raise UserError(f"{self.name}: metric {metric!r} has no curve here, only one value; give data with steps")
         return self._read(metrics) if self._read is not None else self.dataset
 
     # ---- within ----
