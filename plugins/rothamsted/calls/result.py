@@ -386,7 +386,7 @@ class Result:
             if metric not in known:
                 raise UserError(f"{self.name}: metric {metric!r} was not logged; {known_names(metric, known)}")
             if self._read is None:
-                raise UserError(f"{self.name}: metric {metric!r} has no curve here, only one value; give data with steps")
+                raise UserError(f"{self.name}: metric {metric!r} has one value and no curve here; give data with steps")
         return self._read(metrics) if self._read is not None else self.dataset
 
     # ---- within ----
