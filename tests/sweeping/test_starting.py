@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import optuna
@@ -160,7 +161,9 @@ def test_of_two_commands_given_at_once_one_decides_the_other_helps_and_each_repl
     places = [(run.tags[tags.PHASE], run.tags[tags.TRIAL], run.tags[tags.SEED]) for run in found]
     assert (len(places), len(set(places))) == (18 + 3, 18 + 3)
     assert {run.status for run in found} == {"FINISHED"}
-    assert [run.status for run in sweep_runs(project)] == ["FINISHED"]
+    [run] = sweep_runs(project)
+    assert run.status == "FINISHED"
+    assert project.root / run.tags["mlflow.source.name"] == Path(config)  # MLflow's column Source: the sweep file
 
 
 @pytest.mark.slow  # two commands of seconds each

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 from rothamsted import tags, tracking
 from rothamsted.analysis.growth_words import growth_line
 from rothamsted.analysis.parent_words import parent_words
+from rothamsted.masking import masked
 from rothamsted.metric import metrics_to_plain
 from rothamsted.printable import markdown
 from rothamsted.spec import Sweep, recorded
@@ -118,6 +120,9 @@ class SweepRun:
 
     def _tags(self) -> dict[str, str]:
         own = source_tags(self.place.root)
+        source = Path(self.place.source or ".")
+        if source.is_file():  # MLflow's column Source; the command is in the origin file
+            own["mlflow.source.name"] = masked(os.path.relpath(source, self.place.root))
         if isinstance(self.study, ForeignStudy):
             own |= {tags.STUDY: self.study.name} | self.study.source_tags()
         else:
