@@ -75,10 +75,9 @@ def points_of(
                 numeric.add(name)
                 yield MetricPoint(name, value, at, step)
     if n_without_step:
-        rows = (
-            f"{plain_count(n_without_step, 'row')} {verb(n_without_step, 'has', 'have')} no whole number as {step_key}"
-        )
-        notes.append(f"{rows} and {verb(n_without_step, 'is', 'are')} left out")
+        lacking = f"{plain_count(n_without_step, 'row')} {verb(n_without_step, 'has', 'have')}"
+        left_out = f"{verb(n_without_step, 'is', 'are')} left out"
+        notes.append(f"{lacking} no whole number as {step_key} and {left_out}")
     for name in sorted(numeric & words.keys()):
         values, are = (
             plain_count(words[name], "value"),
