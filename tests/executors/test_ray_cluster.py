@@ -104,7 +104,7 @@ def test_a_node_is_asked_for_the_folders_and_the_engine(nodes: Any, tmp_path: Pa
     [
         (["/shared"], None, r"does not see /shared; give a folder that all nodes share .*ROTHAMSTED_HOME.*artifacts"),
         (["/project"], None, r"does not see /project; give execution.runtime_env: \{working_dir: .\}"),
-        ([], "0.0.1", "has rothamsted 0.0.1, this process"),
+        ([], "0.0.1", "has rothamsted 0.0.1, and this process"),
     ],
 )
 def test_what_a_node_lacks_is_said_with_the_way_out(lacks: list[str], of_version: str | None, way_out: str) -> None:

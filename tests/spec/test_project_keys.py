@@ -137,7 +137,12 @@ MISTAKES = {
     "a name that is an option": ("epochs: 3", "--epochs: 3", {}, "is not a name of a parameter"),
     "models": ("name:", "models: all\nname:", {}, "models: is only for study"),
     "promotion": ("name:", "promote: registry/a.yaml\nconfirm: {}\nname:", {}, "promote: is only for study"),
-    "a population": ("name:", "execution: {population: 4}\nname:", {}, "execution.population: 4 replicates in one"),
+    "a population": (
+        "name:",
+        "execution: {population: 4}\nname:",
+        {},
+        "execution.population: 4 is only for study",
+    ),
     "going on from checkpoints": (
         "name:",
         "stages: [{}, {keep: 1, resume: true}]\nname:",

@@ -102,7 +102,8 @@ def test_the_terminal_says_that_the_space_ends_and_what_was_proposed_again(proje
     assert "conditions: all 4 of the space, which has no more (trials: 8)" in text
     assert "8 done | 0 running | 0 failed | 0 remaining" in text
     assert counts.repeats > 0
-    assert f"{counts.repeats} proposals repeated a condition" in text
+    proposals = "1 proposal" if counts.repeats == 1 else f"{counts.repeats} proposals"
+    assert f"{proposals} repeated a condition" in text
 
 
 def test_the_budget_counts_new_conditions_and_a_repeat_has_no_run(project: Project) -> None:

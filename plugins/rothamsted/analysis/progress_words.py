@@ -1,4 +1,4 @@
-"""What is said of results that are not complete."""
+"""Say of results that are not complete what they lack."""
 
 from __future__ import annotations
 

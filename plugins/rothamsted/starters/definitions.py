@@ -53,7 +53,7 @@ def definitions(path: Path) -> ModuleType:
 
 
 def search_statements(tree: ast.Module) -> list[ast.stmt]:
-    """The statements of a script's top level that make or use a study of Optuna and run when it is imported."""
+    """Find the statements of a script's top level that make or use a study of Optuna and run when it is imported."""
     found: list[ast.stmt] = []
     names: set[str] = set()
     for statement in tree.body:
@@ -68,12 +68,12 @@ def search_statements(tree: ast.Module) -> list[ast.stmt]:
 
 
 def is_main_block(statement: ast.stmt) -> bool:
-    """Whether a statement is `if __name__ == "__main__":`."""
+    """Say whether a statement is `if __name__ == "__main__":`."""
     return isinstance(statement, ast.If) and "__name__" in ast.unparse(statement.test)
 
 
 def bound_names(statement: ast.stmt) -> Iterator[str]:
-    """The names that a statement binds where it stands."""
+    """Give the names that a statement binds where it stands."""
     if isinstance(statement, _DEFINITIONS):
         yield statement.name
     elif isinstance(statement, (ast.Import, ast.ImportFrom)):

@@ -34,7 +34,7 @@ _BRANCHES = (ast.If, ast.For, ast.While, ast.Try, ast.Match)
 
 @dataclass(kw_only=True)
 class OptunaScript:
-    """What is found in a script.
+    """Holds what is found in a script.
 
     Attributes:
         space: parameter -> domain, as a sweep file writes it.

@@ -81,7 +81,7 @@ def test_a_pickle_that_would_run_code_is_refused_and_runs_none(folder: Path, tmp
 @pytest.mark.parametrize(
     ("data", "rule"),
     [
-        (binary(PIXELS["test_batch.bin"])[:-1], "no whole number of rows of 3073"),
+        (binary(PIXELS["test_batch.bin"])[:-1], "are not a whole number of rows of 3073"),
         (binary(PIXELS["test_batch.bin"], LABELS + 1), "labels of 10 classes are whole numbers from 0 to 9, got 10"),
     ],
 )

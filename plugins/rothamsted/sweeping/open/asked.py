@@ -30,7 +30,7 @@ MOST_FILES = 5_000  # of a project whose digests are kept one by one; of a large
 
 
 @dataclass(frozen=True, kw_only=True)
-class Code:
+class TargetCode:
     """Holds the digests of the source of what is trained.
 
     Attributes:
@@ -58,7 +58,7 @@ class Asked:
     record: SearchRecord | None
     data_digest: str | None
     rows: Mapping[str, int]
-    code: Code
+    code: TargetCode
     outer: tracking.FoundRun | None
 
 
@@ -133,7 +133,7 @@ def sweep_params(sweep: Sweep, study: Study | ForeignStudy) -> dict[str, str]:
 
 def code_of_target(
     sweep: Sweep, study: Study | ForeignStudy, root: Path, *, record: SearchRecord | None, source: str
-) -> Code:
+) -> TargetCode:
     """Return the digests of what is trained.
 
     Files that a project's own trainings write into its folder are no code, and neither is the sweep file. So only the
@@ -155,11 +155,11 @@ def code_of_target(
             folder = study.project.folder.resolve()
             now = {name: digest for name, digest in now.items() if folder / name != Path(source).resolve()}
         keeps_files = known is not None or (record is None and len(now) <= MOST_FILES)
-        return Code(digest=digest_of_files(now), files=now if keeps_files else {})
+        return TargetCode(digest=digest_of_files(now), files=now if keeps_files else {})
     if isinstance(study, ForeignStudy):
-        return Code(digest=study.code_digest)
+        return TargetCode(digest=study.code_digest)
     function = study.function
-    return Code(digest=code_digest(str(sweep.study), root) if function is None else function.code_digest)
+    return TargetCode(digest=code_digest(str(sweep.study), root) if function is None else function.code_digest)
 
 
 def digest_of_first_data(sweep: Sweep, study: Study | ForeignStudy) -> str | None:

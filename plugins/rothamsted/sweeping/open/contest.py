@@ -19,7 +19,7 @@ from rothamsted.space import among, identity
 from rothamsted.spec import PLACE_KEYS, Execution, Growth, Objective, Sweep, difference, from_resolved, recorded
 from rothamsted.studies import Study, digest_of_data, find, rows_of_shares, set_fields
 from rothamsted.studies.source_code import code_digest
-from rothamsted.sweeping.open.asked import Asked, Code, ask_stores, started_record
+from rothamsted.sweeping.open.asked import Asked, TargetCode, ask_stores, started_record
 from rothamsted.sweeping.open.contestants import Contestants
 from rothamsted.sweeping.open.start import Opening
 from rothamsted.sweeping.open.whose_search import search_of
@@ -98,7 +98,7 @@ def open_contest(
         record=_record(sweep, given),
         data_digest=data_digest,
         rows=rows,
-        code=Code(digest=code_digest(study, root)),
+        code=TargetCode(digest=code_digest(study, root)),
     )
     return Opening(
         sweep=sweep,
