@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
+import pytest
+
 from rothamsted import tracking
+from rothamsted.errors import StoreError
 from tests.tracking.stores import Store
 
 CONTENT = bytes(range(256))
@@ -56,3 +60,11 @@ def test_a_folder_of_this_machine_that_is_empty_goes_with_its_last_file(store: S
     tracking.delete_files(run_id, ["states/1-0/a.bin"], uri=store.uri)
     assert not Path(here / "states").exists()
     assert here.is_dir()
+
+
+def test_a_run_of_another_store_is_refused_with_the_store_that_was_asked(tmp_path: Path) -> None:
+    store = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    with tracking.open_recorder(store) as recorder:
+        recorder.flush()
+    with pytest.raises(StoreError, match=rf"there is no such run in {re.escape(store)}; set MLFLOW_TRACKING_URI"):
+        tracking.write_bytes("0" * 32, CONTENT, "a.bin", uri=store)

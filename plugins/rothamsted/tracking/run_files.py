@@ -250,7 +250,9 @@ def _place(run_id: str, uri: str) -> str | None:
         return client_of(uri).get_run(run_id).info.artifact_uri
     found = artifact_uri(uri, run_id)
     if found is None:
-        raise StoreError(f"run {run_id}: there is no such run")
+        raise StoreError(
+            f"run {run_id}: there is no such run in {masked(uri)}; set MLFLOW_TRACKING_URI to the store that has it"
+        )
     return found
 
 
