@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from rothamsted import tags, tracking
+from rothamsted.foreign.command_line import CommandLine
 from rothamsted.search import SearchRecord, check_storage, find_search
 from rothamsted.space import Choice
 from rothamsted.spec import Sweep, n_workers
@@ -22,8 +23,6 @@ from rothamsted.sweeping.opened import Place
 from rothamsted.sweeping.stage import stage_config
 from rothamsted.sweeping.trial_summary import as_params
 from rothamsted.tracking.outer_run import check_experiment, check_outer_run, check_params
-from rothamsted.tracking.projects.fetch import digest_of_files
-from rothamsted.tracking.projects.project import Project
 from rothamsted.tracking.sql.connections import check_room
 
 MOST_FILES = 5_000  # of a project whose digests are kept one by one; of a larger one all files count
@@ -146,18 +145,19 @@ def code_of_target(
         record: of the sweep if it was started before.
         source: the sweep file's path.
     """
-    if isinstance(study, ForeignStudy) and isinstance(study.project, Project):
-        now = study.project.file_digests
+    if isinstance(study, ForeignStudy):
+        project = study.project
+        if isinstance(project, CommandLine):
+            return TargetCode(digest=study.code_digest)
+        now = project.file_digests
         known = None if record is None else record.attributes.get(tags.CODE_FILES)
         if known is not None:
             now = {name: now.get(name, "") for name in known}
         elif record is None and len(now) <= MOST_FILES:
-            folder = study.project.folder.resolve()
-            now = {name: digest for name, digest in now.items() if folder / name != Path(source).resolve()}
+            own = Path(source).resolve()
+            now = {name: digest for name, digest in now.items() if project.folder.resolve() / name != own}
         keeps_files = known is not None or (record is None and len(now) <= MOST_FILES)
-        return TargetCode(digest=digest_of_files(now), files=now if keeps_files else {})
-    if isinstance(study, ForeignStudy):
-        return TargetCode(digest=study.code_digest)
+        return TargetCode(digest=project.digest_of(now), files=now if keeps_files else {})
     function = study.function
     return TargetCode(digest=code_digest(str(sweep.study), root) if function is None else function.code_digest)
 

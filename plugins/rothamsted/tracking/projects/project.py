@@ -70,7 +70,11 @@ class Project:
     @property
     def digest(self) -> str:
         """Return the SHA-256 of the names and contents of these files."""
-        return digest_of_files(self.file_digests)
+        return self.digest_of(self.file_digests)
+
+    def digest_of(self, files: Mapping[str, str]) -> str:
+        """Return the SHA-256 of the names and contents of some files."""
+        return digest_of_files(files)
 
     @property
     def title(self) -> str:
