@@ -265,3 +265,9 @@ def test_a_worker_imports_what_its_study_needs_alone(study: str, own: str, other
     assert engine & {"mlflow", "torch", "jax", "sklearn", "pandas", "matplotlib", "scipy"} == set()
     assert own in trained
     assert trained & {"mlflow", others} == set()
+
+
+def test_what_starts_a_sweep_is_imported_without_mlflow() -> None:
+    words = "import sys, rothamsted.sweeping.open.start; print('mlflow' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
