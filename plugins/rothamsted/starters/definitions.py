@@ -38,7 +38,7 @@ def definitions(path: Path) -> ModuleType:
     try:
         tree = ast.parse(read_text(path, str(path), way_out="give a script with an Optuna objective"))
     except SyntaxError as error:
-        raise StudyError(f"{path}:{error.lineno}: is not Python: {error.msg}; mend the script") from None
+        raise StudyError(f"{path}:{error.lineno}: is not Python: {error.msg}; correct the script") from None
     search = {id(statement) for statement in search_statements(tree)}
     tree.body = [statement for statement in tree.body if id(statement) not in search]
     module = ModuleType(f"definitions_of_{path.stem}")
@@ -48,7 +48,7 @@ def definitions(path: Path) -> ModuleType:
         exec(compile(tree, str(path), "exec"), module.__dict__)
     except (Exception, SystemExit) as error:
         del sys.modules[module.__name__]
-        raise StudyError(f"{path}: importing it raised {raised(error)}; mend the script") from error
+        raise StudyError(f"{path}: importing it raised {raised(error)}; correct the script") from error
     return module
 
 

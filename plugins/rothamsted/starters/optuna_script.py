@@ -113,8 +113,8 @@ class _Reader:
                 f"{self._path}: no call such as trial.suggest_float in it; give the script that has the objective"
             )
         found.objective = ast.unparse(expression)
-        for call, owner, is_always in self._trial_calls(expression):
-            self._read_call(call, owner, is_always=is_always)
+        for call, _, is_always in self._trial_calls(expression):
+            self._read_call(call, is_always=is_always)
         self._name_the_others()
         self._read_needs(expression)
         found.searches = bool(search_statements(self._tree))
@@ -154,50 +154,58 @@ class _Reader:
 
     def _trial_calls(self, expression: ast.expr) -> Iterator[tuple[ast.Call, str, bool]]:
         """(call, function, whether each trial makes it) of the objective and of the script's functions it calls."""
+        followed: set[tuple[int, bool]] = set()
         for node in ast.walk(expression):
             if isinstance(node, ast.Lambda):
                 for call in _in_order(node.body):
-                    yield from self._followed(call, "lambda", "", (), is_always=True)
+                    yield from self._followed(call, "lambda", "", followed, is_always=True)
                 return
-        yield from self._of_names(expression, set())
+        yield from self._of_names(expression, set(), followed)
 
-    def _of_names(self, expression: ast.expr, seen: set[str]) -> Iterator[tuple[ast.Call, str, bool]]:
+    def _of_names(
+        self, expression: ast.expr, seen: set[str], followed: set[tuple[int, bool]]
+    ) -> Iterator[tuple[ast.Call, str, bool]]:
         for name in [node.id for node in ast.walk(expression) if isinstance(node, ast.Name)]:
             if name in seen:
                 continue
             seen.add(name)
             if name in self._functions:
-                yield from self._of_function(self._functions[name], name, "", (), is_always=True)
+                yield from self._of_function(self._functions[name], name, "", followed, is_always=True)
             elif "__call__" in self._methods.get(name, {}):
-                yield from self._of_function(self._methods[name]["__call__"], name, name, (), is_always=True)
+                method = self._methods[name]["__call__"]
+                yield from self._of_function(method, name, name, followed, is_always=True)
             elif name in self._values:
                 value = self._values[name]
-                yield from self._trial_calls(value) if isinstance(value, ast.Lambda) else self._of_names(value, seen)
+                if isinstance(value, ast.Lambda):
+                    yield from self._trial_calls(value)
+                else:
+                    yield from self._of_names(value, seen, followed)
 
     def _of_function(
-        self, function: ast.FunctionDef, name: str, owner: str, inside: tuple[int, ...], *, is_always: bool
+        self, function: ast.FunctionDef, name: str, owner: str, followed: set[tuple[int, bool]], *, is_always: bool
     ) -> Iterator[tuple[ast.Call, str, bool]]:
-        if id(function) in inside:
-            return
+        if not followed.isdisjoint({(id(function), is_always), (id(function), True)}):
+            return  # a function that many call, or that calls itself, is read once
+        followed.add((id(function), is_always))
         self._reached.add(id(function))
         for call, always in _calls(function.body, is_always=is_always):
-            yield from self._followed(call, name, owner, (*inside, id(function)), is_always=always)
+            yield from self._followed(call, name, owner, followed, is_always=always)
 
     def _followed(
-        self, call: ast.Call, name: str, owner: str, inside: tuple[int, ...], *, is_always: bool
+        self, call: ast.Call, name: str, owner: str, followed: set[tuple[int, bool]], *, is_always: bool
     ) -> Iterator[tuple[ast.Call, str, bool]]:
         """A call, or the calls of the script's own function that it calls."""
         called = _called(call)
         if isinstance(call.func, ast.Name) and called in self._functions:
-            yield from self._of_function(self._functions[called], called, "", inside, is_always=is_always)
+            yield from self._of_function(self._functions[called], called, "", followed, is_always=is_always)
         elif isinstance(call.func, ast.Attribute) and ast.unparse(call.func.value) == "self":
             method = self._methods.get(owner, {}).get(called)
             if method is not None:
-                yield from self._of_function(method, called, owner, inside, is_always=is_always)
+                yield from self._of_function(method, called, owner, followed, is_always=is_always)
         else:
             yield call, name, is_always
 
-    def _read_call(self, call: ast.Call, function: str, *, is_always: bool) -> None:
+    def _read_call(self, call: ast.Call, *, is_always: bool) -> None:
         method, place = _called(call), f"{self._path}:{call.lineno}"
         if not isinstance(call.func, ast.Attribute):
             return
